@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Every maximum, in one table: name, value, reason.  Each has a test at it and one past it.
+#ifndef LLM_BASE_LIMITS_H
+#define LLM_BASE_LIMITS_H
+
+#define LLM_MAX_JSON_DEPTH 64               // nesting of a request: deeper is an attack or a mistake
+#define LLM_MAX_REQUEST_BYTES (256u << 20)  // a request body: images and audio travel in it as base64
+#define LLM_MAX_REQUEST_FIELDS 256          // top-level members of a request
+#define LLM_MAX_RESPONSE_BYTES (256u << 20) // decoded bytes of one answer
+#define LLM_MAX_ERROR_BYTES (1u << 20)      // body of an answer that is not 2xx; the rest is cut off
+#define LLM_MAX_EVENT_BYTES (64u << 20)     // one SSE event or line: images come in one
+#define LLM_MAX_HEADER_BYTES (64u << 10)    // all header fields of an answer
+#define LLM_MAX_HEADER_FIELDS 128           // header fields of an answer or a request
+#define LLM_MAX_URL_BYTES 8192u             // longer ones are refused by many servers
+#define LLM_MAX_KEY_BYTES 16384u            // a credential; OAuth tokens reach 4 KiB
+#define LLM_MAX_MODEL_BYTES 512u            // a model's name
+#define LLM_MAX_STEPS 4096u                 // exchanges of one attempt: an hour of polling each second
+#define LLM_MAX_WAIT_MS 60000u              // one wait between two exchanges
+#define LLM_MAX_CHOICES 128u                // choices of one answer
+#define LLM_MAX_TOOL_CALLS 4096u            // tool calls of one answer
+#define LLM_MAX_BLOBS 1024u                 // blobs of one answer
+#define LLM_MAX_VECTORS 65536u              // vectors of one answer
+#define LLM_MAX_WARNINGS 64u                // warnings of one call; later ones are counted only
+#define LLM_MAX_MANIFEST_BYTES (64u << 10)  // a plugin's manifest
+#define LLM_MAX_MANIFEST_DEPTH 16           // its nesting
+#define LLM_MAX_PLUGIN_BYTES (256u << 20)   // a plugin file
+#define LLM_MAX_SETTINGS_BYTES (16u << 20)  // a settings or provider file
+#define LLM_MAX_PLUGINS 4096u               // files looked at in all plugin directories
+#define LLM_MAX_PROVIDERS 4096u             // providers
+#define LLM_MAX_RETRY_AFTER_MS 86400000u    // a day: longer advice is clamped
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// The immutable sum of settings, plugins, providers and models at one moment.
+#ifndef LLM_CATALOG_SNAPSHOT_H
+#define LLM_CATALOG_SNAPSHOT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/secret.h"
+#include "catalog/price.h"
+#include "config/settings.h"
+#include "plugin/plugin.h"
+
+enum llm_auth_scheme {
+    LLM_AUTH_NONE,
+    LLM_AUTH_BEARER, // Authorization: Bearer KEY
+    LLM_AUTH_HEADER, // <name>: <prefix>KEY
+    LLM_AUTH_QUERY,  // ?<name>=KEY
+    LLM_AUTH_BASIC,  // Authorization: Basic base64(KEY), KEY = "user:password"
+};
+
+// generate_map: the first pattern that fits a model (and whose generator's operation fits) names the generator.
+struct llm_generate_rule {
+    llm_str pattern; // glob over the provider's model id
+    llm_str generator;
+};
+
+struct llm_provider {
+    llm_str name;              // "groq"
+    llm_str title;             // "Groq"; for people
+    llm_str base_url;          // no trailing '/'; placeholders like {resource} already replaced
+    llm_str config;            // its JSON object as in its file; NUL-terminated; holds no key
+    llm_str source;            // where it was read: a file, or "manifest of /path/x.so"
+    llm_str plugin_name;       // as asked for: an id or a file name without .so
+    struct llm_plugin *plugin; // NULL: not there (problem says so)
+    enum llm_auth_scheme auth;
+    llm_str auth_name;   // field or parameter name for HEADER, QUERY
+    llm_str auth_prefix; // for HEADER
+    bool key_required;   // false for local servers
+    llm_str key_env;     // names of variables, comma-separated, in order
+    struct llm_secret key;
+    llm_str key_origin;        // "environment OPENAI_API_KEY", "config.json", ...; absent: no key
+    const llm_header *headers; // fields to send with every exchange
+    size_t n_headers;
+    const llm_str
+        *origins; // patterns ("https://*.example.com") allowed besides base_url's, without the credential
+    size_t n_origins;
+    const llm_str *prefixes;
+    size_t n_prefixes;
+    const struct llm_generate_rule *rules;
+    size_t n_rules;
+    size_t first_model, n_models;     // in snapshot->models
+    llm_str problem;                  // why it cannot be used; absent: nothing is wrong
+    bool instance_tried;              // guarded by plugin->control
+    _Atomic(llm_instance *) instance; // made at the first call; llm_provider_instance()
+    _Atomic bool instance_ready;
+};
+
+struct llm_model {
+    llm_str id; // the provider's own id: "gpt-4o-mini"
+    const struct llm_provider *provider;
+    llm_str operation;                         // "chat", ...
+    struct llm_price price;                    // price.known false: no price
+    int64_t context_tokens, output_tokens_max; // -1: unknown
+    llm_str json;                              // its entry, for describe
+};
+
+struct llm_route {
+    struct llm_provider *provider;
+    const struct llm_model *model; // NULL: not in the catalogue, so without a price
+    llm_str
+        provider_model; // what the provider is asked for; borrowed from the snapshot or from the name given
+};
+
+struct llm_snapshot {
+    _Atomic uint32_t refs;
+    struct llm_arena arena;
+    struct llm_settings settings;
+    struct llm_plugins *registry; // borrowed from the master
+    struct llm_plugin **plugins;
+    size_t n_plugins;
+    struct llm_provider *providers; // sorted by name
+    size_t n_providers;
+    struct llm_model *models;
+    size_t n_models;
+    void *index;         // private to route.c
+    llm_header *refused; // name: file, value: reason - provider and model files that were left out
+    size_t n_refused;
+};
+
+// Build one.  settings: consumed whatever the outcome.  LLM_E_CONFIG, LLM_E_NOMEM.  A file that is wrong is left out and listed in
+// `refused`; only the user's own config.json can make this fail.
+llm_status llm_snapshot_new(struct llm_settings *settings, struct llm_plugins *registry,
+                            struct llm_snapshot **ret, llm_error *err);
+struct llm_snapshot *llm_snapshot_ref(struct llm_snapshot *snapshot);
+void llm_snapshot_unref(struct llm_snapshot *snapshot); // the last one frees instances and wipes keys
+
+// Where a model goes: alias, exact name, "provider/model", then the longest prefix; `provider` (nullable) narrows it.
+// Among several providers of an exact name: one with a key first, then by name.  model absent: the default model, else the first
+// provider that has a key.
+// LLM_E_NOT_FOUND with the three nearest names; LLM_E_CONFIG: the provider has a problem.
+llm_status llm_snapshot_route(struct llm_snapshot *snapshot, llm_str model, llm_str operation,
+                              const char *provider, struct llm_route *ret, llm_error *err);
+
+// The plugin's instance for a provider; loads the plugin and makes the instance at first use (any thread; may be NULL when the
+// plugin keeps none).  LLM_E_CONFIG, LLM_E_INTERNAL.
+llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provider *provider,
+                                 llm_instance **ret, llm_error *err);
+
+// The generator for a route: the provider's generate_map, else the plugin's first for the operation.  The plugin must be loaded.
+// LLM_E_UNSUPPORTED naming the operations there are.
+llm_status llm_provider_generator(const struct llm_provider *provider, llm_str model, llm_str operation,
+                                  const struct llm_plugin_generator **ret, llm_error *err);
+
+// JSON for llm_master_describe(); *ret: free with llm_mem_free().
+llm_status llm_snapshot_describe(struct llm_snapshot *snapshot, const char *what, const char *filter,
+                                 char **ret, size_t *ret_len, llm_error *err);
+
+#endif

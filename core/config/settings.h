@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Settings: config.json (JSON with comments), then the environment, then the host's options.  Each remembers where it came from.
+#ifndef LLM_CONFIG_SETTINGS_H
+#define LLM_CONFIG_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/secret.h"
+#include "base/str.h"
+
+// A key that the settings name for a provider: exactly one of value, file, command, env is present.
+struct llm_key_setting {
+    llm_str provider;
+    struct llm_secret value;
+    llm_str env, file, command;
+};
+
+struct llm_setting_origin {
+    const char *name; // "default_model"
+    llm_str value;    // as JSON, secrets left out
+    llm_str origin;   // "built in", a file's path, "environment X", "options"
+};
+
+struct llm_settings {
+    struct llm_arena arena;
+    bool use_environment;
+    llm_str config_file;   // read, or where it would be
+    llm_str default_model; // absent: none
+    uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
+    llm_str ca_file; // absent: the system's
+    llm_str proxy; // absent: none.  Proxy variables of the environment count only with "proxy": "environment"
+    const char **plugin_dirs;   // NULL-terminated, in order; none may be relative
+    const char **provider_dirs; // NULL-terminated: later ones override earlier ones
+    const char **model_dirs;
+    const llm_header *aliases; // alias -> model
+    size_t n_aliases;
+    struct llm_key_setting *keys;
+    size_t n_keys;
+    const llm_header *base_urls; // provider -> base URL that takes the place of its file's
+    size_t n_base_urls;
+    const struct llm_setting_origin *origins;
+    size_t n_origins;
+};
+
+// Read everything.  options: nullable.  Free with llm_settings_done(), which wipes keys.
+// LLM_E_CONFIG: file, line, column, what is wrong and what is allowed (unknown members too, with the nearest name).  LLM_E_NOMEM.
+llm_status llm_settings_read(const llm_master_options *options, struct llm_settings *ret, llm_error *err);
+void llm_settings_done(struct llm_settings *settings);
+
+// Look up a provider's key: settings first by value, file, command, env; then the variables in key_envs ("A,B").
+// LLM_OK: *secret and *origin (from arena) are set.  LLM_E_NOT_FOUND: there is none.  LLM_E_CONFIG: there is one and it cannot be used (bad
+// characters, unreadable file, command that failed); the message says which.
+llm_status llm_settings_key(const struct llm_settings *settings, llm_str provider, llm_str key_envs,
+                            struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
+                            llm_error *err);
+
+#endif
