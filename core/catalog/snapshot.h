@@ -40,7 +40,8 @@ struct llm_provider {
     bool key_required;   // false for local servers
     llm_str key_env;     // names of variables, comma-separated, in order
     struct llm_secret key;
-    llm_str key_origin;        // "environment OPENAI_API_KEY", "config.json", ...; absent: no key
+    llm_str key_origin;  // "environment OPENAI_API_KEY", "config.json", ...; absent: no key
+    bool key_by_command; // a command gives the key: it runs in llm_provider_instance(), at the first call
     const llm_header *headers; // fields to send with every exchange
     size_t n_headers;
     const llm_str
@@ -50,8 +51,10 @@ struct llm_provider {
     size_t n_prefixes;
     const struct llm_generate_rule *rules;
     size_t n_rules;
-    size_t first_model, n_models;     // in snapshot->models
+    size_t first_model, n_models; // in snapshot->models
+    bool supports_caching;
     llm_str problem;                  // why it cannot be used; absent: nothing is wrong
+    llm_str notice;                   // what a person should know though it can be used; absent: nothing
     bool instance_tried;              // guarded by plugin->control
     _Atomic(llm_instance *) instance; // made at the first call; llm_provider_instance()
     _Atomic bool instance_ready;
@@ -97,14 +100,19 @@ struct llm_snapshot *llm_snapshot_ref(struct llm_snapshot *snapshot);
 void llm_snapshot_unref(struct llm_snapshot *snapshot); // the last one frees instances and wipes keys
 
 // Where a model goes: alias, exact name, "provider/model", then the longest prefix; `provider` (nullable) narrows it.
-// Among several providers of an exact name: one with a key first, then by name.  model absent: the default model, else the first
-// provider that has a key.
+// Among several providers of an exact name: one with a key first, then by name.  "provider/model" goes before an exact name when
+// that provider lists the model and its key is not the only one that is missing.  model absent: the default model, else the first
+// provider that has a key, with its first model for the operation.
 // LLM_E_NOT_FOUND with the three nearest names; LLM_E_CONFIG: the provider has a problem.
+// A missing key is no failure here: see llm_provider_need_key().
 llm_status llm_snapshot_route(struct llm_snapshot *snapshot, llm_str model, llm_str operation,
                               const char *provider, struct llm_route *ret, llm_error *err);
 
+// LLM_OK: it has a key, or works without one.  LLM_E_AUTH: it needs one; the message says which variables are looked at.
+llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error *err);
+
 // The plugin's instance for a provider; loads the plugin and makes the instance at first use (any thread; may be NULL when the
-// plugin keeps none).  LLM_E_CONFIG, LLM_E_INTERNAL.
+// plugin keeps none).  Also runs the command that gives the key.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
 llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provider *provider,
                                  llm_instance **ret, llm_error *err);
 

@@ -28,10 +28,10 @@ struct llm_settings {
     uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     llm_str ca_file; // absent: the system's
     llm_str proxy; // absent: none.  Proxy variables of the environment count only with "proxy": "environment"
-    const char **plugin_dirs;   // NULL-terminated, in order; none may be relative
-    const char **provider_dirs; // NULL-terminated: later ones override earlier ones
-    const char **model_dirs;
-    const llm_header *aliases; // alias -> model
+    // NULL-terminated, in order: of two files that claim one name, the one in the earlier directory counts.  All absolute.
+    const char **plugin_dirs, **provider_dirs, **model_dirs;
+    const char *user_provider_dir, *user_model_dir; // laid over the others; NULL: none
+    const llm_header *aliases;                      // alias -> model
     size_t n_aliases;
     struct llm_key_setting *keys;
     size_t n_keys;
@@ -49,8 +49,12 @@ void llm_settings_done(struct llm_settings *settings);
 // Look up a provider's key: settings first by value, file, command, env; then the variables in key_envs ("A,B").
 // LLM_OK: *secret and *origin (from arena) are set.  LLM_E_NOT_FOUND: there is none.  LLM_E_CONFIG: there is one and it cannot be used (bad
 // characters, unreadable file, command that failed); the message says which.
+// A command runs with /bin/sh, at most 10 s: where that is in the way, ask llm_settings_key_setting() first.
 llm_status llm_settings_key(const struct llm_settings *settings, llm_str provider, llm_str key_envs,
                             struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
                             llm_error *err);
+
+// What the settings say about a provider's key; NULL: nothing.
+const struct llm_key_setting *llm_settings_key_setting(const struct llm_settings *settings, llm_str provider);
 
 #endif
