@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+#include "codec_host.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "codec_sink.h"
+#include "llm_json.h"
+#include "net/frames.h"
+
+#define FIELD_BYTES_MAX 65536
+
+struct run {
+    const struct codec_case *c;
+    const llm_codec *codec;
+    llm_job *job;
+    struct codec_sink sink;
+    llm_out out;
+    struct llm_frames frames;
+    llm_status stop; // what data() said when it was not "go on"
+    bool closed_early;
+};
+
+static void *count_alloc(void *ctx, void *old, size_t size) {
+    struct codec_sink *sink = ctx;
+    if (size == 0) {
+        if (old != NULL) {
+            sink->n_live--;
+        }
+        free(old);
+        return NULL;
+    }
+    sink->result->n_allocs++;
+    if (sink->result->n_allocs == sink->fail_alloc) {
+        return NULL;
+    }
+    sink->n_live += old == NULL ? 1 : 0;
+    return realloc(old, size);
+}
+
+static const void *no_interface(void *ctx, const char *id) {
+    (void)ctx;
+    (void)id;
+    return NULL;
+}
+
+static void no_log(void *ctx, int32_t level, const char *msg, size_t len) {
+    (void)ctx;
+    (void)level;
+    (void)msg;
+    (void)len;
+}
+
+// A codec gets each chunk in memory of its own, freed behind the call: reading past it, or later, is seen by the sanitizers.
+static llm_status on_chunk(void *ctx, const llm_chunk *chunk) {
+    struct run *run = ctx;
+    uint8_t *copy = llm_mem_new(chunk->data.len + chunk->event.len);
+    if (copy == NULL) {
+        return LLM_E_NOMEM;
+    }
+    if (chunk->data.len > 0) {
+        memcpy(copy, chunk->data.ptr, chunk->data.len);
+    }
+    if (chunk->event.len > 0) {
+        memcpy(copy + chunk->data.len, chunk->event.ptr, chunk->event.len);
+    }
+    llm_chunk own = *chunk;
+    own.data.ptr = copy;
+    own.event.ptr = chunk->event.ptr != NULL ? (const char *)copy + chunk->data.len : NULL;
+    run->sink.result->n_chunks++;
+    const llm_status status = run->codec->data(run->job, &own, &run->out);
+    llm_mem_free(copy);
+    if (run->c->close_after != 0 && run->sink.result->n_chunks == run->c->close_after) {
+        run->closed_early = true;
+        return LLM_E_CANCELLED;
+    }
+    if (status != LLM_OK && status != LLM_MORE) {
+        run->stop = status;
+        return status == LLM_DONE ? LLM_DONE : status < 0 ? status : LLM_E_INTERNAL;
+    }
+    return LLM_OK;
+}
+
+static llm_status feed_split(struct run *run, llm_str body) {
+    const size_t split = run->c->split;
+    if (split == CODEC_SPLIT_WHOLE || (split != CODEC_SPLIT_BYTES && split >= body.len)) {
+        return llm_frames_feed(&run->frames, body.ptr, body.len);
+    }
+    if (split != CODEC_SPLIT_BYTES) {
+        const llm_status status = llm_frames_feed(&run->frames, body.ptr, split);
+        return status < 0 || run->stop == LLM_DONE
+                   ? status
+                   : llm_frames_feed(&run->frames, body.ptr + split, body.len - split);
+    }
+    for (size_t i = 0; i < body.len; i++) {
+        const llm_status status = llm_frames_feed(&run->frames, body.ptr + i, 1);
+        if (status < 0 || run->stop == LLM_DONE) {
+            return status;
+        }
+    }
+    return LLM_OK;
+}
+
+static llm_status take_good(struct run *run, const struct codec_answer *answer, const llm_head *head,
+                            uint32_t framing) {
+    if (run->codec->head != NULL) {
+        const llm_status status = run->codec->head(run->job, head, &run->out);
+        if (status < 0) {
+            return status;
+        }
+    }
+    llm_frames_init(&run->frames, framing, LLM_MAX_EVENT_BYTES, LLM_MAX_RESPONSE_BYTES, on_chunk, run);
+    run->stop = LLM_OK;
+    llm_status status = feed_split(run, answer->body);
+    if (status >= 0 && run->stop == LLM_OK && answer->transport == LLM_OK) {
+        status = llm_frames_end(&run->frames);
+    }
+    if (run->closed_early || (status < 0 && run->stop != LLM_DONE)) {
+        return status;
+    }
+    return run->codec->end(run->job, run->stop == LLM_DONE ? LLM_OK : answer->transport, &run->out);
+}
+
+static llm_status take_bad(struct run *run, const struct codec_answer *answer, const llm_head *head) {
+    llm_fault fault = {
+        .size = sizeof(fault), .code = llm_status_from_http(answer->status), .http_status = answer->status};
+    for (size_t i = 0; i < answer->n_headers; i++) {
+        uint64_t seconds;
+        if (llm_str_is(answer->headers[i].name, "retry-after") &&
+            llm_str_uint(answer->headers[i].value, 86400, &seconds)) {
+            fault.retry_after_ms = seconds * 1000;
+        }
+    }
+    llm_status status = LLM_OK;
+    if (run->codec->fail != NULL) {
+        char *copy = llm_mem_new(answer->body.len);
+        if (copy == NULL) {
+            return LLM_E_NOMEM;
+        }
+        if (answer->body.len > 0) {
+            memcpy(copy, answer->body.ptr, answer->body.len);
+        }
+        const llm_bytes body = {(const uint8_t *)copy, answer->body.len};
+        status = run->codec->fail(run->job, head, &body, &fault);
+        codec_sink_fault(&run->sink, &fault); // the slices may point into the body
+        llm_mem_free(copy);
+    } else {
+        codec_sink_fault(&run->sink, &fault);
+    }
+    return status == LLM_AGAIN || status < 0 ? status : fault.code;
+}
+
+static llm_status exchange(struct run *run, uint32_t step) {
+    llm_http_request req;
+    const llm_step s = {sizeof(s), step, 0, 0};
+    struct codec_exchange *ex = codec_sink_exchange(&run->sink, &req);
+    if (ex == NULL) {
+        return LLM_E_NOMEM;
+    }
+    llm_status status = run->codec->encode(run->job, &s, &req, &run->out);
+    if (status < 0) {
+        return status;
+    }
+    if (ex->url.len == 0) {
+        codec_sink_breach(&run->sink, "encode() gave no line");
+    }
+    if (step >= run->c->n_answers) {
+        return LLM_E_CANCELLED; // the case ends here
+    }
+    const struct codec_answer *answer = &run->c->answers[step];
+    const llm_head head = {sizeof(head), answer->status, answer->headers, answer->n_headers};
+    status = answer->status >= 200 && answer->status < 300 ? take_good(run, answer, &head, ex->framing)
+                                                           : take_bad(run, answer, &head);
+    llm_frames_done(&run->frames);
+    return status;
+}
+
+static llm_status run_job(struct run *run, llm_instance *inst, const llm_job_args *args) {
+    llm_status status = run->codec->open(inst, args, &run->out, &run->job);
+    if (status < 0) {
+        return status;
+    }
+    const uint32_t step_max = run->c->step_max != 0 ? run->c->step_max : (uint32_t)run->c->n_answers;
+    status = LLM_AGAIN;
+    for (uint32_t step = 0; status == LLM_AGAIN; step++) {
+        status = step != 0 && step >= step_max ? LLM_E_LIMIT : exchange(run, step);
+    }
+    if (status > 0 && status != LLM_DONE) {
+        codec_sink_breach(&run->sink, "end() gave neither LLM_DONE nor LLM_AGAIN nor an error");
+    }
+    run->codec->close(run->job);
+    return status == LLM_DONE ? LLM_OK : status;
+}
+
+// Split the request into its members, names decoded into `names`.
+static size_t split_fields(llm_str request, struct llm_buf *names, llm_header *fields, size_t max) {
+    size_t n = 0;
+    llm_json_iter it = llm_json_begin(request);
+    while (n < max && llm_json_next(&it)) {
+        const size_t len = llm_json_decoded_len(it.name);
+        if (llm_buf_reserve(names, len) != LLM_OK) {
+            break;
+        }
+        (void)llm_json_decode(it.name, names->ptr + names->len, len);
+        fields[n++] = (llm_header){{names->ptr + names->len, len}, it.value};
+        names->len += len;
+    }
+    return n;
+}
+
+static const llm_generator *find_generator(const struct codec_case *c) {
+    for (const llm_generator *const *g = c->plugin->generators; *g != NULL; g++) {
+        if (c->generator != NULL ? strcmp((*g)->name, c->generator) == 0
+                                 : strcmp((*g)->operation, c->operation) == 0) {
+            return *g;
+        }
+    }
+    return NULL;
+}
+
+static llm_status run_instance(struct run *run, void *plugin, const llm_job_args *args) {
+    const struct codec_case *c = run->c;
+    const llm_instance_args inst_args = {
+        .size = sizeof(inst_args),
+        .n_secrets = c->n_secrets,
+        .name = llm_str_from(c->provider != NULL ? c->provider : "test"),
+        .base_url = llm_str_from(c->base_url != NULL ? c->base_url : "https://test.example/v1"),
+        .config = llm_str_from(c->config != NULL ? c->config : "{}"),
+        .secret_names = c->secret_names};
+    llm_instance *inst = NULL;
+    if (c->plugin->instance_new != NULL) {
+        llm_str message = {NULL, 0};
+        const llm_status status = c->plugin->instance_new(plugin, &inst_args, &inst, &message);
+        if (status < 0) {
+            const llm_fault fault = {.size = sizeof(fault), .code = status, .message = message};
+            codec_sink_fault(&run->sink, &fault);
+            return status;
+        }
+    }
+    const llm_status status = run_job(run, inst, args);
+    if (c->plugin->instance_new != NULL && c->plugin->instance_free != NULL) {
+        c->plugin->instance_free(inst);
+    }
+    return status;
+}
+
+static llm_status run_plugin(struct run *run, const llm_job_args *args) {
+    const llm_host host = {.size = sizeof(host),
+                           .abi_minor = LLM_ABI_MINOR,
+                           .ctx = &run->sink,
+                           .name = "codec-host",
+                           .version = "0",
+                           .get_interface = no_interface,
+                           .log = no_log,
+                           .alloc = count_alloc};
+    const llm_provider_descriptor *plugin = run->c->plugin;
+    void *state = NULL;
+    if (plugin->init != NULL) {
+        const llm_status status = plugin->init(&host, &state);
+        if (status < 0) {
+            return status;
+        }
+    }
+    const llm_status status = run_instance(run, state, args);
+    if (plugin->shutdown != NULL) {
+        plugin->shutdown(state);
+    }
+    return status;
+}
+
+llm_status codec_host_run(const struct codec_case *c, struct codec_result *ret) {
+    *ret = (struct codec_result){.usage = LLM_COUNTS_INIT};
+    struct run run = {.c = c};
+    codec_sink_init(&run.sink, ret, &run.out);
+    run.sink.cancel_at = c->cancel_at;
+    run.sink.fail_alloc = c->fail_alloc;
+    const llm_generator *generator = find_generator(c);
+    if (generator == NULL || generator->codec == NULL) {
+        codec_sink_breach(&run.sink, "no such generator");
+        ret->status = LLM_E_UNSUPPORTED;
+        return ret->status;
+    }
+    run.codec = generator->codec;
+    static const llm_str empty = LLM_STR_INIT("{}");
+    const llm_str request = c->request_str.ptr != NULL ? c->request_str
+                            : c->request != NULL       ? llm_str_from(c->request)
+                                                       : empty;
+    struct llm_buf names = {.max = FIELD_BYTES_MAX};
+    llm_header fields[LLM_MAX_REQUEST_FIELDS];
+    if (llm_buf_reserve(&names, FIELD_BYTES_MAX) != LLM_OK) { // once: the fields point into it
+        ret->status = LLM_E_NOMEM;
+        return ret->status;
+    }
+    llm_job_args args = {.size = sizeof(args),
+                         .flags = c->stream ? LLM_JOB_STREAM : 0,
+                         .id = 1,
+                         .operation = llm_str_from(c->operation),
+                         .format = llm_str_from(c->format != NULL ? c->format : generator->formats[0]),
+                         .model = llm_str_from(c->model),
+                         .request = request,
+                         .fields = fields,
+                         .attachments = c->attachments,
+                         .n_attachments = c->n_attachments};
+    args.n_fields = split_fields(request, &names, fields, LLM_MAX_REQUEST_FIELDS);
+    run.sink.args = &args;
+    ret->status = run_plugin(&run, &args);
+    if (run.sink.n_live != 0) {
+        codec_sink_breach(&run.sink, "memory from llm_host.alloc was not given back");
+    }
+    llm_buf_done(&names);
+    return ret->status;
+}
