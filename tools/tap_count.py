@@ -10,7 +10,7 @@ import sys
 
 RESULT = re.compile(r"(not )?ok\b(.*)")
 SKIP = re.compile(r"#\s*skip", re.I)
-TODO = re.compile(r"#\s*todo", re.I)
+EXPECTED = re.compile(r"#\s*todo", re.I)
 PLAN = re.compile(r"1\.\.(\d+)(\s*#\s*skip.*)?$", re.I)
 
 
@@ -32,7 +32,7 @@ def read_tap(text):
             after_failure = False
             if SKIP.search(result.group(2)):
                 skipped += 1
-            elif result.group(1) and not TODO.search(result.group(2)):
+            elif result.group(1) and not EXPECTED.search(result.group(2)):
                 failed += 1
                 after_failure = True
                 told.append(line)
