@@ -94,6 +94,22 @@ llm_str llm_arena_format(struct llm_arena *arena, const char *format, ...) {
     return (llm_str){text, text != NULL ? (size_t)len : 0};
 }
 
+void *llm_arena_grow(struct llm_arena *arena, void *list, size_t count, size_t *cap, size_t size) {
+    if (count < *cap) {
+        return list;
+    }
+    const size_t more = *cap != 0 ? *cap * 2 : 8;
+    void *bigger = more <= SIZE_MAX / 2 / size ? llm_arena_new(arena, more * size) : NULL;
+    if (bigger == NULL) {
+        return NULL;
+    }
+    if (count > 0) {
+        memcpy(bigger, list, count * size);
+    }
+    *cap = more;
+    return bigger;
+}
+
 void llm_arena_reset(struct llm_arena *arena, size_t keep_bytes) {
     size_t kept = 0;
     for (struct llm_arena_block *block = arena->kept; block != NULL; block = block->next) {

@@ -31,6 +31,10 @@ llm_str llm_arena_dup(struct llm_arena *arena, llm_str s);
 llm_str llm_arena_format(struct llm_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+// A list of objects of `size` bytes with room for one more than `count`: the old one, or a larger copy (the old one stays cut).
+// *cap: how many it has room for.  NULL: exhausted; the old one is as it was.
+void *llm_arena_grow(struct llm_arena *arena, void *list, size_t count, size_t *cap, size_t size);
+
 // Everything cut is gone; up to keep_bytes of blocks stay allocated for the next user.
 void llm_arena_reset(struct llm_arena *arena, size_t keep_bytes);
 

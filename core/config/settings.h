@@ -12,6 +12,7 @@ struct llm_key_setting {
     llm_str provider;
     struct llm_secret value;
     llm_str env, file, command;
+    llm_str origin; // the file that says so, or "options"
 };
 
 struct llm_setting_origin {
