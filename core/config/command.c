@@ -123,8 +123,9 @@ llm_status llm_command_run(const char *command, uint32_t timeout_ms, struct llm_
     (void)close(ends[1]);
     if (failed != 0) {
         (void)close(ends[0]);
-        return failed == ENOMEM ? llm_fail(err, LLM_E_NOMEM, "out of memory")
-                                : llm_fail(err, LLM_E_CONFIG, "/bin/sh cannot be started: %s", strerror(failed));
+        return failed == ENOMEM
+                   ? llm_fail(err, LLM_E_NOMEM, "out of memory")
+                   : llm_fail(err, LLM_E_CONFIG, "/bin/sh cannot be started: %s", strerror(failed));
     }
     int code = 0;
     llm_status status = read_output(ends[0], deadline_us, out);

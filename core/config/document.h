@@ -29,8 +29,8 @@ llm_status llm_document_parse(struct llm_document *doc, llm_str name, llm_str te
 void llm_document_done(struct llm_document *doc);
 
 // LLM_E_CONFIG with "name:line:column: what is wrong".  at: inside the document's text.
-llm_status llm_document_fail(const struct llm_document *doc, llm_str at, llm_error *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+llm_status llm_document_fail(const struct llm_document *doc, llm_str at, llm_error *err, const char *format,
+                             ...) __attribute__((format(printf, 4, 5)));
 
 // A string that is not empty, valid UTF-8, without control bytes, decoded into the arena.  what: its name, for the message.
 llm_status llm_document_string(const struct llm_document *doc, llm_str value, const char *what,

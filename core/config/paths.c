@@ -182,8 +182,8 @@ static llm_status add_dir(struct dirs *dirs, llm_str dir, const char *origin, ll
         }
     }
     // Two more: this one and the NULL behind the last.
-    const char **list = llm_arena_grow(&dirs->settings->arena, dirs->list, dirs->count + 1, &dirs->cap,
-                                       sizeof *list);
+    const char **list =
+        llm_arena_grow(&dirs->settings->arena, dirs->list, dirs->count + 1, &dirs->cap, sizeof *list);
     if (list == NULL) {
         return no_memory(err);
     }
@@ -236,8 +236,7 @@ static llm_status add_variable(struct dirs *dirs, const char *name, const char *
 
 static llm_status add_defaults(struct dirs *dirs, const struct llm_places *places, llm_error *err) {
     llm_str user;
-    llm_status status =
-        places->is_build_tree ? add_dir(dirs, places->plugins, "build tree", err) : LLM_OK;
+    llm_status status = places->is_build_tree ? add_dir(dirs, places->plugins, "build tree", err) : LLM_OK;
     status = status == LLM_OK ? xdg_dir(dirs->settings, "XDG_DATA_HOME", "/.local/share",
                                         "/llm-master/plugins", &user, err)
                               : status;
@@ -248,7 +247,8 @@ static llm_status add_defaults(struct dirs *dirs, const struct llm_places *place
         // What is installed elsewhere belongs to another version.
         return add_dir(dirs, places->plugins, "beside the program", err);
     }
-    status = status == LLM_OK ? add_dir(dirs, LLM_STR("/usr/local/lib/llm-master/plugins"), "built in", err) : status;
+    status = status == LLM_OK ? add_dir(dirs, LLM_STR("/usr/local/lib/llm-master/plugins"), "built in", err)
+                              : status;
     return status == LLM_OK ? add_dir(dirs, llm_str_from(LLM_LIBDIR_PLUGINS), "built in", err) : status;
 }
 

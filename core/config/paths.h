@@ -7,9 +7,10 @@
 
 // Where this program lies; each absent when it does not apply.
 struct llm_places {
-    llm_str plugins; // "<build>/plugins" of a build tree, or "<prefix>/lib.../llm-master/plugins" beside the program
+    llm_str
+        plugins; // "<build>/plugins" of a build tree, or "<prefix>/lib.../llm-master/plugins" beside the program
     bool is_build_tree;
-    llm_str data;    // the folder of providers.d and models.d that belongs to them
+    llm_str data; // the folder of providers.d and models.d that belongs to them
 };
 
 // From the path of the library or program that holds this code: looked up, never searched from the current directory.

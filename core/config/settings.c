@@ -62,7 +62,8 @@ static llm_status note_text(struct builder *b, const char *name, llm_str text, l
     struct llm_buf json = {.max = LLM_MAX_SETTINGS_BYTES};
     llm_json_writer w = llm_json_writer_to(llm_buf_sink, &json);
     llm_json_string(&w, text);
-    const llm_status status = w.status == LLM_OK ? note(b, name, llm_buf_str(&json), origin, replace) : w.status;
+    const llm_status status =
+        w.status == LLM_OK ? note(b, name, llm_buf_str(&json), origin, replace) : w.status;
     llm_buf_done(&json);
     return status;
 }
@@ -85,7 +86,8 @@ static llm_status take_schema(void *ctx, const struct llm_document *doc, llm_str
     return LLM_OK; // "$schema": for editors
 }
 
-static llm_status take_default_model(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
+static llm_status take_default_model(void *ctx, const struct llm_document *doc, llm_str value,
+                                     llm_error *err) {
     struct builder *b = ctx;
     llm_str model;
     const llm_status status =
@@ -94,7 +96,8 @@ static llm_status take_default_model(void *ctx, const struct llm_document *doc, 
         return status;
     }
     if (model.len > LLM_MAX_MODEL_BYTES) {
-        return llm_document_fail(doc, value, err, "default_model is longer than %u bytes", LLM_MAX_MODEL_BYTES);
+        return llm_document_fail(doc, value, err, "default_model is longer than %u bytes",
+                                 LLM_MAX_MODEL_BYTES);
     }
     b->settings->default_model = model;
     return taken(b, "default_model", value, err);
@@ -133,16 +136,18 @@ static llm_status take_total(void *ctx, const struct llm_document *doc, llm_str 
 
 static llm_status take_timeouts(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
     static const struct llm_document_member members[] = {
-        {"connect_ms", take_connect}, {"first_byte_ms", take_first_byte},
-        {"idle_ms", take_idle},       {"total_ms", take_total},
+        {"connect_ms", take_connect},
+        {"first_byte_ms", take_first_byte},
+        {"idle_ms", take_idle},
+        {"total_ms", take_total},
         {NULL, NULL},
     };
     return llm_document_members(doc, value, "timeouts", members, ctx, err);
 }
 
 // A string that is an absolute path ("~/" is understood).
-static llm_status take_path(struct builder *b, const struct llm_document *doc, llm_str value, const char *what,
-                            llm_str *ret, llm_error *err) {
+static llm_status take_path(struct builder *b, const struct llm_document *doc, llm_str value,
+                            const char *what, llm_str *ret, llm_error *err) {
     llm_str path, full;
     llm_error inner = LLM_ERROR_INIT;
     llm_status status = llm_document_string(doc, value, what, &b->settings->arena, &path, err);
@@ -179,12 +184,12 @@ static llm_status take_proxy(void *ctx, const struct llm_document *doc, llm_str 
         known = known || llm_str_starts(proxy, llm_str_from(schemes[i]));
     }
     if (!known) {
-        return llm_document_fail(doc, value, err,
-                                 "proxy must be \"environment\" or a URL with http, https, socks5 or socks5h");
+        return llm_document_fail(
+            doc, value, err, "proxy must be \"environment\" or a URL with http, https, socks5 or socks5h");
     }
     b->settings->proxy = proxy;
-    return taken(b, "proxy", memchr(proxy.ptr, '@', proxy.len) != NULL ? LLM_STR("\"(with a password)\"") : value,
-                 err);
+    return taken(b, "proxy",
+                 memchr(proxy.ptr, '@', proxy.len) != NULL ? LLM_STR("\"(with a password)\"") : value, err);
 }
 
 static llm_status take_plugin_dirs(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
@@ -258,8 +263,8 @@ static llm_status take_map(struct builder *b, const struct llm_document *doc, ll
 
 static llm_status take_aliases(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
     struct builder *b = ctx;
-    const llm_status status = take_map(b, doc, value, "aliases", &b->aliases, &b->settings->n_aliases,
-                                       &b->cap_aliases, err);
+    const llm_status status =
+        take_map(b, doc, value, "aliases", &b->aliases, &b->settings->n_aliases, &b->cap_aliases, err);
     b->settings->aliases = b->aliases;
     return status;
 }
@@ -355,7 +360,8 @@ static llm_status take_key(struct builder *b, const struct llm_document *doc, ll
     (void)snprintf(name, sizeof name, "keys.%.*s", LLM_FMT(r.key.provider));
     status = llm_document_members(doc, it.value, name, members, &r, err);
     if (status == LLM_OK && r.sources != 1) {
-        status = llm_document_fail(doc, it.value, err, "%s needs exactly one of value, file, command, env", name);
+        status =
+            llm_document_fail(doc, it.value, err, "%s needs exactly one of value, file, command, env", name);
     }
     if (status != LLM_OK) {
         llm_secret_done(&r.key.value);
@@ -369,7 +375,8 @@ static llm_status take_key(struct builder *b, const struct llm_document *doc, ll
 
 static llm_status take_keys(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
     if (llm_json_type(value) != '{') {
-        return llm_document_fail(doc, value, err, "keys must be an object: {\"provider\": {\"file\": \"...\"}}");
+        return llm_document_fail(doc, value, err,
+                                 "keys must be an object: {\"provider\": {\"file\": \"...\"}}");
     }
     llm_json_iter it = llm_json_begin(value);
     while (llm_json_next(&it)) {
@@ -509,7 +516,8 @@ llm_status llm_settings_read(const llm_master_options *options, struct llm_setti
     status = status == LLM_OK ? read_environment(&b, err) : status;
     status = status == LLM_OK ? read_options(&b, options, err) : status;
     if (status == LLM_OK) {
-        status = llm_settings_find_dirs(&settings, options, b.plugin_dirs, b.n_plugin_dirs, note_dir, &b, err);
+        status =
+            llm_settings_find_dirs(&settings, options, b.plugin_dirs, b.n_plugin_dirs, note_dir, &b, err);
     }
     if (status != LLM_OK) {
         llm_settings_done(&settings);

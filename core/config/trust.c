@@ -11,7 +11,8 @@ const char *llm_trust_file(const struct stat *info) {
     if ((info->st_mode & S_IWOTH) != 0) {
         return "everybody can write it (chmod go-w)";
     }
-    const bool private_group = info->st_uid == user && info->st_gid == (gid_t)user && getegid() == info->st_gid;
+    const bool private_group =
+        info->st_uid == user && info->st_gid == (gid_t)user && getegid() == info->st_gid;
     if ((info->st_mode & S_IWGRP) != 0 && info->st_gid != 0 && !private_group) {
         return "its group can write it (chmod g-w)";
     }
