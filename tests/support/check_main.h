@@ -5,6 +5,9 @@
 
 #include <check.h>
 
+// Rows of a table, for tcase_add_loop_test(tcase, test, 0, CHECK_ROWS(table)).
+#define CHECK_ROWS(table) (int)(sizeof(table) / sizeof((table)[0]))
+
 static inline int check_main(Suite *suite) {
     SRunner *runner = srunner_create(suite);
     srunner_set_tap(runner, "-");

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#include "check_main.h"
+
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "base/secret.h"
+#include "fail_alloc.h"
+
+static const struct {
+    const char *why, *value, *want; // want NULL: refused
+} values[] = {
+    {"plain", "sk-abc123", "sk-abc123"},
+    {"newline of a file", "sk-abc\n", "sk-abc"},
+    {"blanks around", " \tsk-abc \r\n", "sk-abc"},
+    {"blank inside", "Basic abc", "Basic abc"},
+    {"empty", "", NULL},
+    {"only blanks", " \n", NULL},
+    {"a header more", "sk\r\nX-Injected: 1", NULL},
+    {"tab inside", "a\tb", NULL},
+    {"DEL",
+     "a\x7f"
+     "b",
+     NULL},
+    {"no ASCII",
+     "s\xc3\xa9"
+     "cret",
+     NULL},
+};
+
+START_TEST(takes_what_a_header_can_carry) {
+    struct llm_secret secret = {0};
+    const llm_status status = llm_secret_set(&secret, llm_str_from(values[_i].value));
+    ck_assert_msg(status == (values[_i].want != NULL ? LLM_OK : LLM_E_CONFIG), "%s", values[_i].why);
+    ck_assert(llm_secret_has(&secret) == (values[_i].want != NULL));
+    if (values[_i].want != NULL) {
+        ck_assert(llm_str_is(llm_secret_reveal(&secret), values[_i].want));
+    }
+    llm_secret_done(&secret);
+    ck_assert(!llm_secret_has(&secret));
+}
+END_TEST
+
+START_TEST(keeps_the_maximum_to_the_byte) {
+    static char key[LLM_MAX_KEY_BYTES + 1];
+    struct llm_secret secret = {0};
+    memset(key, 'k', sizeof key);
+    ck_assert_int_eq(llm_secret_set(&secret, (llm_str){key, LLM_MAX_KEY_BYTES}), LLM_OK);
+    ck_assert_int_eq(llm_secret_set(&secret, (llm_str){key, LLM_MAX_KEY_BYTES + 1}), LLM_E_CONFIG);
+    ck_assert_uint_eq(llm_secret_reveal(&secret).len, LLM_MAX_KEY_BYTES); // the old one is still there
+    llm_secret_done(&secret);
+}
+END_TEST
+
+START_TEST(refuses_nul_inside) {
+    struct llm_secret secret = {0};
+    ck_assert_int_eq(llm_secret_set(&secret, (llm_str){"a\0b", 3}), LLM_E_CONFIG);
+    ck_assert_int_eq(llm_secret_set(&secret, (llm_str){NULL, 0}), LLM_E_CONFIG);
+}
+END_TEST
+
+START_TEST(replaces_or_keeps) {
+    struct llm_secret secret = {0};
+    ck_assert_int_eq(llm_secret_set(&secret, LLM_STR("first1")), LLM_OK);
+    fail_alloc_after(0);
+    const llm_status status = llm_secret_set(&secret, LLM_STR("second"));
+    ck_assert(fail_alloc_off());
+    ck_assert_int_eq(status, LLM_E_NOMEM);
+    ck_assert(llm_str_is(llm_secret_reveal(&secret), "first1"));
+    ck_assert_int_eq(llm_secret_set(&secret, LLM_STR("second")), LLM_OK);
+    ck_assert(llm_str_is(llm_secret_reveal(&secret), "second"));
+    llm_secret_done(&secret);
+}
+END_TEST
+
+static const struct {
+    const char *secret, *text, *want;
+} redactions[] = {
+    {"sk-123", "key sk-123 and sk-123!", "key ****** and ******!"},
+    {"sk-123", "sk-123", "******"},
+    {"sk-123", "sk-12", "sk-12"},
+    {"sk-123", "", ""},
+    {"sk-123", "sk-sk-123", "sk-******"},
+    {"short", "short keys are not looked for", "short keys are not looked for"},
+};
+
+START_TEST(redacts) {
+    struct llm_secret secret = {0};
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s", redactions[_i].text);
+    llm_secret_redact(&secret, text, strlen(text)); // no secret: nothing happens
+    ck_assert_str_eq(text, redactions[_i].text);
+    ck_assert_int_eq(llm_secret_set(&secret, llm_str_from(redactions[_i].secret)), LLM_OK);
+    llm_secret_redact(&secret, text, strlen(text));
+    ck_assert_str_eq(text, redactions[_i].want);
+    llm_secret_done(&secret);
+}
+END_TEST
+
+START_TEST(wipes) {
+    char text[8] = "secrets";
+    llm_wipe(text, sizeof text);
+    ck_assert_mem_eq(text, "\0\0\0\0\0\0\0", 8);
+    llm_wipe(NULL, 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("secret");
+    TCase *tcase = tcase_create("secret");
+    tcase_add_loop_test(tcase, takes_what_a_header_can_carry, 0, CHECK_ROWS(values));
+    tcase_add_test(tcase, keeps_the_maximum_to_the_byte);
+    tcase_add_test(tcase, refuses_nul_inside);
+    tcase_add_test(tcase, replaces_or_keeps);
+    tcase_add_loop_test(tcase, redacts, 0, CHECK_ROWS(redactions));
+    tcase_add_test(tcase, wipes);
+    suite_add_tcase(suite, tcase);
+    return check_main(suite);
+}
