@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "plugin/inspect.h"
+
+#include <fcntl.h>
+
+#include "base/limits.h"
+#include "plugin/rules.h"
+#include "plugin/trust.h"
+
+int llm_inspect_open(int dir_fd, const char *name) {
+    return openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static llm_status read_manifest(struct llm_elf *elf, struct llm_arena *arena, llm_str *ret,
+                                struct llm_reason *why) {
+    uint64_t at = 0;
+    size_t len = 0;
+    // The literal's NUL is part of the note.
+    llm_status status =
+        llm_elf_note(elf, LLM_NOTE_NAME, LLM_NOTE_TYPE, LLM_MAX_MANIFEST_BYTES + 1, &at, &len, why);
+    if (status == LLM_E_NOT_FOUND) {
+        return llm_refuse(
+            why, "it carries no manifest (ELF note %s): no plugin, or compiled without LLM_MANIFEST()",
+            LLM_NOTE_NAME);
+    }
+    if (status != LLM_OK) {
+        return status;
+    }
+    char *text = llm_arena_bytes(arena, len + 1);
+    if (text == NULL) {
+        return LLM_E_NOMEM;
+    }
+    if (!llm_elf_read(elf, at, text, len)) {
+        return llm_refuse(why, "cannot read its manifest: copy the file again");
+    }
+    text[len] = '\0';
+    if (len > 0 && text[len - 1] == '\0') {
+        len--;
+    }
+    if (len > LLM_MAX_MANIFEST_BYTES) {
+        return llm_refuse(why, "the manifest has %zu bytes; it may have %u", len, LLM_MAX_MANIFEST_BYTES);
+    }
+    *ret = (llm_str){text, len};
+    return LLM_OK;
+}
+
+llm_status llm_inspect(int fd, const struct stat *st, const llm_host *host, struct llm_elf *scratch,
+                       struct llm_arena *arena, struct llm_inspection *ret, struct llm_reason *why) {
+    llm_status status = llm_trust_file(st, why);
+    if (status == LLM_OK) {
+        status = llm_elf_open(scratch, fd, NULL, (uint64_t)st->st_size, why);
+    }
+    if (status == LLM_OK) {
+        status = read_manifest(scratch, arena, &ret->text, why);
+    }
+    if (status == LLM_OK) {
+        status = llm_manifest_read(ret->text, host, &ret->manifest, why);
+    }
+    if (status == LLM_OK) {
+        status = llm_rules_check(scratch, &ret->manifest, &ret->uses_origin, why);
+    }
+    return status;
+}
