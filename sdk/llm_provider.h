@@ -447,7 +447,7 @@ LLM_EXPORT const llm_provider_descriptor *LLM_CALL LLM_ENTRY(void);
  *     "name": "Acme", "license": "MIT", "homepage": "https://...",        for people
  *     "abi": {"major": 1, "minor": 0},                                    required
  *     "generators": {"chat": "chat"},                                     name -> operation
- *     "needs": {"host_interfaces": []},
+ *     "needs": {"host_interfaces": [], "libraries": []},                  libraries besides the C and C++ ones: "libz.so.1"
  *     "permissions": [],                                                  an unknown one refuses the plugin
  *     "providers": [ PROVIDER, ... ] }
  *

@@ -4,8 +4,8 @@
 #include <fcntl.h>
 
 #include "base/limits.h"
+#include "plugin/ownership.h"
 #include "plugin/rules.h"
-#include "plugin/trust.h"
 
 int llm_inspect_open(int dir_fd, const char *name) {
     return openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -46,7 +46,7 @@ static llm_status read_manifest(struct llm_elf *elf, struct llm_arena *arena, ll
 
 llm_status llm_inspect(int fd, const struct stat *st, const llm_host *host, struct llm_elf *scratch,
                        struct llm_arena *arena, struct llm_inspection *ret, struct llm_reason *why) {
-    llm_status status = llm_trust_file(st, why);
+    llm_status status = llm_ownership_check_file(st, why);
     if (status == LLM_OK) {
         status = llm_elf_open(scratch, fd, NULL, (uint64_t)st->st_size, why);
     }

@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "plugin/adopt.h"
 #include "plugin/inspect.h"
+#include "plugin/ownership.h"
 #include "plugin/registry.h"
-#include "plugin/trust.h"
 
 typedef const llm_provider_descriptor *(LLM_CALL *entry_fn)(void);
 
@@ -32,7 +32,7 @@ static llm_status open_checked(const struct llm_plugins *plugins, const struct l
     const char *slash = strrchr(plugin->path, '/');
     (void)snprintf(dir, sizeof dir, "%.*s", slash == plugin->path ? 1 : (int)(slash - plugin->path),
                    plugin->path);
-    llm_status status = llm_trust_dir(dir, why);
+    llm_status status = llm_ownership_check_dir(dir, why);
     const int fd = status == LLM_OK ? llm_inspect_open(AT_FDCWD, plugin->path) : -1;
     struct stat st;
     if (status == LLM_OK && (fd < 0 || fstat(fd, &st) != 0)) {

@@ -14,8 +14,8 @@
 #include "base/mem.h"
 #include "llm_json.h"
 #include "plugin/inspect.h"
+#include "plugin/ownership.h"
 #include "plugin/registry.h"
-#include "plugin/trust.h"
 
 // One look at all directories.  The registry's lock is held.
 struct scan {
@@ -207,7 +207,7 @@ static llm_status inspect(struct scan *scan, const struct dir *dir, const char *
     struct llm_plugins *plugins = scan->plugins;
     struct llm_inspection inspection = {0};
     llm_arena_reset(&scan->temp, SIZE_MAX);
-    llm_status status = llm_trust_file(st, why);
+    llm_status status = llm_ownership_check_file(st, why);
     const int fd = status == LLM_OK ? llm_inspect_open(dir->fd, name) : -1;
     struct stat opened;
     if (status == LLM_OK && fd < 0) {
@@ -375,7 +375,7 @@ static llm_status scan_dir(struct scan *scan, const char *given, llm_error *err)
     bool seen = false;
     llm_status status = see_dir(scan, &st, &seen);
     if (status == LLM_OK && !seen) {
-        dir.is_refused = llm_trust_dir(real, &dir.why) != LLM_OK;
+        dir.is_refused = llm_ownership_check_dir(real, &dir.why) != LLM_OK;
         status = look_through(scan, &dir, stream, err);
     }
     (void)closedir(stream);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "plugin/trust.h"
+#include "plugin/ownership.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -49,7 +49,7 @@ static llm_status judge_dir(const char *path, bool is_parent, struct llm_reason 
                       mode_of(&st), path);
 }
 
-llm_status llm_trust_dir(const char *real_path, struct llm_reason *why) {
+llm_status llm_ownership_check_dir(const char *real_path, struct llm_reason *why) {
     char parent[PATH_MAX];
     const size_t len = strlen(real_path);
     if (real_path[0] != '/' || len >= sizeof parent) {
@@ -77,7 +77,7 @@ static const char *kind_of(mode_t mode) {
     }
 }
 
-llm_status llm_trust_file(const struct stat *st, struct llm_reason *why) {
+llm_status llm_ownership_check_file(const struct stat *st, struct llm_reason *why) {
     if (S_ISLNK(st->st_mode)) {
         return llm_refuse(why, "it is a symbolic link: copy the file itself here");
     }
