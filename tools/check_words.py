@@ -31,9 +31,16 @@ MACHINE = re.compile(r"(?<![\w.$}])/(root|work|home/[a-z]\w*)/[\w.]")
 TODO = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
 
 
+MANIFEST_NAME = re.compile(r'"name"\s*:\s*"([a-z][a-z0-9_.-]*)"')
+
+
 def provider_names():
     paths = [p for p in tree.files(".json") if "/providers.d/" in "/" + p and not p.startswith(("tests/", "examples/"))]
     names = {os.path.basename(p)[:-len(".json")] for p in paths}
+    for path in tree.files(".c", ".h", ".json"):
+        text = tree.read(path)
+        if path.startswith("plugins/") and '"manifest' in text.replace("\\", ""):
+            names.update(MANIFEST_NAME.findall(text.replace("\\", "")))
     return sorted(names | {re.sub(r"[-_.]", "", n) for n in names})
 
 
@@ -49,11 +56,12 @@ class Checker:
         self.used = set()
 
     def tell(self, path, line, word, text):
-        key = f"{path} {word.lower()}"
-        if key in self.allowed:
-            self.used.add(key)
-        else:
-            self.findings.add(path, line, f"{word}: {text}")
+        folder = os.path.dirname(path) + "/"
+        for key in (f"{path} {word.lower()}", f"{folder} {word.lower()}"):
+            if key in self.allowed:
+                self.used.add(key)
+                return
+        self.findings.add(path, line, f"{word}: {text}")
 
     def calls(self, path, code):
         for words, advice in BANNED:
