@@ -49,6 +49,9 @@ CASES = [
     ("a source begins with its licence", "words", {"core/a.c": "int x;\n"}, "core/a.c:1: begins with a comment"),
     ("a to-do names its issue", "words", {"core/a.c": SPDX + "// TO" + "DO: later\n"}, "core/a.c:2: TO" + "DO"),
     ("no host of a registry", "words", {"docs/a.md": "see https://py" + "pi.org/x\n"}, "docs/a.md:1: py" + "pi.org"),
+    ("a link leads somewhere", "links", {"docs/a.md": "see [b](b.md) and [c](b.md#two-words)\n", "docs/b.md": "# Two words\n"}, None),
+    ("a link to nothing is told", "links", {"docs/a.md": "\nsee [b](b.md)\n"}, "docs/a.md:2: b.md: there is no docs/b.md"),
+    ("a link to no heading is told", "links", {"docs/a.md": "see [b](#nowhere)\n"}, "has no such heading"),
     ("no path of one machine", "words", {"docs/a.md": "in /ro" + "ot/x\n"}, "a path of one machine"),
 ]
 
