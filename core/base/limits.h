@@ -30,7 +30,11 @@
 #define LLM_MAX_TABLE_BYTES 4096u            // a table of functions of a plugin: more is not a size
 #define LLM_MAX_SETTINGS_BYTES (16u << 20)  // a settings or provider file
 #define LLM_MAX_PLUGINS 4096u               // files looked at in all plugin directories
-#define LLM_MAX_PROVIDERS 4096u             // providers
+#define LLM_MAX_PROVIDERS 4096u             // providers, and files of one directory
+#define LLM_MAX_PROVIDER_NAME_BYTES 63u     // a provider's name: it fits llm_error.provider
+#define LLM_MAX_SOURCE_MEMBERS 256u         // members of a provider's or model's object
+#define LLM_MAX_MODELS 65536u               // models of all providers
+#define LLM_MAX_PREFIX_BYTES 64u             // a prefix of model names
 #define LLM_MAX_RETRY_AFTER_MS 86400000u    // a day: longer advice is clamped
 
 #endif

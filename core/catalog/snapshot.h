@@ -32,6 +32,7 @@ struct llm_provider {
     llm_str base_url;          // no trailing '/'; placeholders like {resource} already replaced
     llm_str config;            // its JSON object as in its file; NUL-terminated; holds no key
     llm_str source;            // where it was read: a file, or "manifest of /path/x.so"
+    bool from_manifest;        // a plugin brought it, not a provider file
     llm_str plugin_name;       // as asked for: an id or a file name without .so
     struct llm_plugin *plugin; // NULL: not there (problem says so)
     enum llm_auth_scheme auth;
@@ -53,10 +54,13 @@ struct llm_provider {
     size_t n_rules;
     size_t first_model, n_models; // in snapshot->models
     bool supports_caching;
-    llm_str problem;                  // why it cannot be used; absent: nothing is wrong
-    llm_str notice;                   // what a person should know though it can be used; absent: nothing
-    bool instance_tried;              // guarded by plugin->control
-    _Atomic(llm_instance *) instance; // made at the first call; llm_provider_instance()
+    llm_str problem;                       // why it cannot be used; absent: nothing is wrong
+    llm_str notice;                        // what a person should know though it can be used; absent: nothing
+    const struct llm_source *build_source; // while the snapshot is made; then NULL
+    llm_instance_args instance_args;       // what the plugin keeps
+    bool instance_failed;                  // guarded by plugin->control
+    llm_str instance_message;              // why, in the plugin's words; guarded by plugin->control
+    _Atomic(llm_instance *) instance;      // made at the first call; llm_provider_instance()
     _Atomic bool instance_ready;
 };
 
@@ -66,7 +70,9 @@ struct llm_model {
     llm_str operation;                         // "chat", ...
     struct llm_price price;                    // price.known false: no price
     int64_t context_tokens, output_tokens_max; // -1: unknown
-    llm_str json;                              // its entry, for describe
+    const llm_str *aliases;                    // other names for it
+    size_t n_aliases;
+    llm_str json; // its entry, for describe
 };
 
 struct llm_route {
