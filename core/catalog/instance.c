@@ -31,17 +31,15 @@ static llm_status make_instance(struct llm_provider *provider, llm_error *err) {
     if (provider->instance_failed) {
         return fail_instance(provider, LLM_E_CONFIG, provider->instance_message, err);
     }
-    if (descriptor->instance_new != NULL) {
-        const llm_status status =
-            descriptor->instance_new(provider->plugin->plugin, &provider->instance_args, &instance, &message);
-        if (status == LLM_E_NOMEM) {
-            return llm_fail(err, status, "out of memory");
-        }
-        if (status != LLM_OK) {
-            provider->instance_failed = true;
-            provider->instance_message = message;
-            return fail_instance(provider, LLM_E_CONFIG, message, err);
-        }
+    const llm_status status =
+        descriptor->instance_new(provider->plugin->plugin, &provider->instance_args, &instance, &message);
+    if (status == LLM_E_NOMEM) {
+        return llm_fail(err, status, "out of memory");
+    }
+    if (status != LLM_OK) {
+        provider->instance_failed = true;
+        provider->instance_message = message;
+        return fail_instance(provider, LLM_E_CONFIG, message, err);
     }
     atomic_store_explicit(&provider->instance, instance, memory_order_relaxed);
     atomic_store_explicit(&provider->instance_ready, true, memory_order_release);

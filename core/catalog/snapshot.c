@@ -129,7 +129,7 @@ struct llm_snapshot *llm_snapshot_ref(struct llm_snapshot *snapshot) {
 
 static void free_instance(struct llm_provider *provider) {
     llm_instance *instance = atomic_load_explicit(&provider->instance, memory_order_acquire);
-    if (instance == NULL || provider->plugin->descriptor->instance_free == NULL) {
+    if (instance == NULL) {
         return;
     }
     (void)pthread_mutex_lock(&provider->plugin->control);
