@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Which answer a request gets.
+#include "sim_server.h"
+
+static void make_echo(struct llm_sim_made *made, const struct llm_sim_request *request, unsigned status) {
+    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_object(&w);
+    llm_sim_log_request(&w, request, SIZE_MAX);
+    llm_json_object_end(&w);
+    llm_sim_made_end(made, status, "application/json", NULL, false);
+}
+
+static void make_not_found(struct llm_sim_made *made, const struct llm_sim_request *request) {
+    struct llm_sim_buf message = {0};
+    llm_sim_buf_text(&message, "The simulator has no answer for ");
+    llm_sim_buf_add(&message, request->method.ptr, request->method.len);
+    llm_sim_buf_text(&message, " ");
+    llm_sim_buf_add(&message, request->path.ptr, request->path.len);
+    llm_sim_buf_add(&message, "", 1);
+    llm_sim_demo_error(made, 404, "no_answer", message.failed ? "" : message.ptr);
+    llm_sim_buf_done(&message);
+}
+
+static const struct llm_sim_reply *choose(struct llm_sim *sim, const struct llm_sim_request *request,
+                                          struct llm_sim_made *made, llm_str *ret_name) {
+    struct llm_sim_hit hit;
+    const char *service = "";
+    if (sim->script != NULL && llm_sim_script_match(sim->script, request, &hit)) {
+        *ret_name = hit.name;
+        if (!hit.echo) {
+            return hit.reply;
+        }
+        make_echo(made, request, hit.reply->status);
+        return &made->reply;
+    }
+    const struct llm_sim_fixture *fixture =
+        sim->fixtures == NULL ? NULL : llm_sim_fixtures_match(sim->fixtures, request);
+    if (fixture != NULL) {
+        *ret_name = fixture->id;
+        return &fixture->reply;
+    }
+    if (sim->no_demo || !llm_sim_demo_answer(&sim->demo, request, made, &service)) {
+        make_not_found(made, request);
+    }
+    *ret_name = llm_sim_str(service);
+    return &made->reply;
+}
+
+const struct llm_sim_reply *llm_sim_answer(struct llm_sim *sim, uint64_t connection,
+                                           const struct llm_sim_request *request, struct llm_sim_made *made) {
+    llm_str name = {0};
+    llm_sim_made_reset(made);
+    const struct llm_sim_reply *reply = choose(sim, request, made, &name);
+    const uint64_t number = atomic_fetch_add_explicit(&sim->requests, 1, memory_order_relaxed) + 1;
+    llm_sim_log_write(&sim->log, number, connection, request, name, reply->status);
+    return reply;
+}
+
+const struct llm_sim_reply *llm_sim_refuse(struct llm_sim_made *made, unsigned status) {
+    llm_sim_made_reset(made);
+    llm_sim_demo_error(made, status, "bad_request", "The simulator cannot read this request.");
+    made->reply.close_after = true;
+    return &made->reply;
+}
