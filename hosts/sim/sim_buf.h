@@ -4,6 +4,7 @@
 #define LLM_SIM_BUF_H
 
 #include "llm_json.h"
+#include "llm_master.h"
 
 #include <stdbool.h>
 

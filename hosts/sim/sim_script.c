@@ -31,6 +31,7 @@ struct llm_sim_script {
     struct rule *rules;
     size_t n_rules;
     bool demo;
+    bool counts; // a rule asks for the nth request: all see every request
 };
 
 static llm_status read_method(struct llm_sim_parse *parse, void *target, llm_str value) {
@@ -108,7 +109,7 @@ static llm_status read_nth(struct llm_sim_parse *parse, void *target, llm_str va
         }
     }
     rule->nth_first = (uint64_t)first;
-    rule->nth_last = (uint64_t)last;
+    rule->nth_last = last == INT64_MAX ? UINT64_MAX : (uint64_t)last;
     return status;
 }
 
@@ -174,6 +175,7 @@ static llm_status read_rules(struct llm_sim_parse *parse, void *target, llm_str 
         if (status != LLM_OK) {
             return status;
         }
+        script->counts |= rule->nth_first > 1 || rule->nth_last != UINT64_MAX;
     }
     return LLM_OK;
 }
@@ -305,16 +307,21 @@ static bool fits(const struct rule *rule, const struct llm_sim_request *request)
 
 bool llm_sim_script_match(struct llm_sim_script *script, const struct llm_sim_request *request,
                           struct llm_sim_hit *ret_hit) {
+    bool found = false;
     for (size_t i = 0; i < script->n_rules; i++) {
         struct rule *rule = &script->rules[i];
-        if (!fits(rule, request)) {
+        const bool counts = rule->nth_last != UINT64_MAX || rule->nth_first > 1;
+        if ((found && !counts) || !fits(rule, request)) {
             continue;
         }
         rule->seen++;
-        if (rule->seen >= rule->nth_first && rule->seen <= rule->nth_last) {
+        if (!found && rule->seen >= rule->nth_first && rule->seen <= rule->nth_last) {
+            found = true;
             *ret_hit = (struct llm_sim_hit){rule->name, rule->echo, &rule->reply};
-            return true;
+            if (!script->counts) {
+                break;
+            }
         }
     }
-    return false;
+    return found;
 }
