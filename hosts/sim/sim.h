@@ -20,7 +20,6 @@
 #define LLM_SIM_MAX_HEAD_BYTES (64u << 10)  // request line and header fields: 431 past it
 #define LLM_SIM_MAX_BODY_BYTES (256u << 20) // a request body: 413 past it
 #define LLM_SIM_MAX_HEADERS 128u            // header fields of a request: 431 past it
-#define LLM_SIM_MAX_FILE_BYTES (64u << 20)  // a script, a recording or a body file
 #define LLM_SIM_MAX_RULES 4096u             // rules of a script
 #define LLM_SIM_MAX_FIXTURES 65536u         // recordings in a tree
 #define LLM_SIM_MAX_DEMO_WORDS 4096u        // words of a built-in chat answer

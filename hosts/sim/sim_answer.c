@@ -3,7 +3,7 @@
 #include "sim_server.h"
 
 static void make_echo(struct llm_sim_made *made, const struct llm_sim_request *request, unsigned status) {
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &made->body);
     llm_json_object(&w);
     llm_sim_log_request(&w, request, SIZE_MAX);
     llm_json_object_end(&w);
@@ -11,14 +11,14 @@ static void make_echo(struct llm_sim_made *made, const struct llm_sim_request *r
 }
 
 static void make_not_found(struct llm_sim_made *made, const struct llm_sim_request *request) {
-    struct llm_sim_buf message = {0};
-    llm_sim_buf_text(&message, "The simulator has no answer for ");
-    llm_sim_buf_add(&message, request->method.ptr, request->method.len);
-    llm_sim_buf_text(&message, " ");
-    llm_sim_buf_add(&message, request->path.ptr, request->path.len);
-    llm_sim_buf_add(&message, "", 1);
+    struct host_text message = {0};
+    host_text_text(&message, "The simulator has no answer for ");
+    host_text_add(&message, request->method.ptr, request->method.len);
+    host_text_text(&message, " ");
+    host_text_add(&message, request->path.ptr, request->path.len);
+    host_text_add(&message, "", 1);
     llm_sim_demo_error(made, 404, "no_answer", message.failed ? "" : message.ptr);
-    llm_sim_buf_done(&message);
+    host_text_done(&message);
 }
 
 static const struct llm_sim_reply *choose(struct llm_sim *sim, const struct llm_sim_request *request,
@@ -42,7 +42,7 @@ static const struct llm_sim_reply *choose(struct llm_sim *sim, const struct llm_
     if (sim->no_demo || !llm_sim_demo_answer(&sim->demo, request, made, &service)) {
         make_not_found(made, request);
     }
-    *ret_name = llm_sim_str(service);
+    *ret_name = host_str(service);
     return &made->reply;
 }
 

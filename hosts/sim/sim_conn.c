@@ -77,14 +77,14 @@ void llm_sim_conn_close(struct llm_sim_conn *conn) {
     }
     resume_listener(sim);
     if (sim->n_spare < SPARE_MAX) {
-        llm_sim_buf_reset(&conn->in, LLM_SIM_MAX_KEPT_BYTES);
+        host_text_reset(&conn->in, LLM_SIM_MAX_KEPT_BYTES);
         llm_sim_made_reset(&conn->made);
         conn->next = sim->spare;
         sim->spare = conn;
         sim->n_spare++;
         return;
     }
-    llm_sim_buf_done(&conn->in);
+    host_text_done(&conn->in);
     llm_sim_made_done(&conn->made);
     free(conn);
 }
@@ -93,7 +93,7 @@ void llm_sim_conn_free_spare(struct llm_sim *sim) {
     while (sim->spare != NULL) {
         struct llm_sim_conn *conn = sim->spare;
         sim->spare = conn->next;
-        llm_sim_buf_done(&conn->in);
+        host_text_done(&conn->in);
         llm_sim_made_done(&conn->made);
         free(conn);
     }
@@ -132,7 +132,7 @@ static bool take_request(struct llm_sim_conn *conn) {
         return true;
     }
     begin(conn, llm_sim_answer(conn->sim, conn->number, request, &conn->made));
-    conn->player.no_body = llm_sim_same(request->method, llm_sim_str("HEAD"));
+    conn->player.no_body = host_same(request->method, host_str("HEAD"));
     conn->player.close_after |= !request->keep_alive;
     return true;
 }
@@ -143,7 +143,7 @@ static void next_request(struct llm_sim_conn *conn) {
         memmove(conn->in.ptr, conn->in.ptr + conn->reader.consumed, left);
         conn->in.len = left;
     } else {
-        llm_sim_buf_reset(&conn->in, LLM_SIM_MAX_KEPT_BYTES);
+        host_text_reset(&conn->in, LLM_SIM_MAX_KEPT_BYTES);
     }
     llm_sim_reader_reset(&conn->reader);
     conn->continued = false;
@@ -254,7 +254,7 @@ static void run(struct llm_sim_conn *conn) {
 
 // false: the connection is of no more use.
 static bool receive(struct llm_sim_conn *conn) {
-    if (!llm_sim_buf_reserve(&conn->in, READ_BYTES)) {
+    if (!host_text_reserve(&conn->in, READ_BYTES)) {
         return false;
     }
     const ssize_t got = recv(conn->fd, conn->in.ptr + conn->in.len, conn->in.cap - conn->in.len, 0);

@@ -2,8 +2,8 @@
 #include "sim_demo.h"
 
 void llm_sim_demo_done(struct llm_sim_demo *demo) {
-    llm_sim_buf_done(&demo->text);
-    llm_sim_buf_done(&demo->answer);
+    host_text_done(&demo->text);
+    host_text_done(&demo->answer);
 }
 
 void llm_sim_demo_json(struct llm_sim_made *made) {
@@ -11,7 +11,7 @@ void llm_sim_demo_json(struct llm_sim_made *made) {
 }
 
 void llm_sim_demo_error(struct llm_sim_made *made, unsigned status, const char *code, const char *message) {
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &made->body);
     llm_json_object(&w);
     llm_json_name(&w, "error");
     llm_json_object(&w);
@@ -29,7 +29,7 @@ void llm_sim_demo_error(struct llm_sim_made *made, unsigned status, const char *
 }
 
 void llm_sim_demo_origin(const struct llm_sim_demo *demo, const struct llm_sim_request *request,
-                         struct llm_sim_buf *to) {
+                         struct host_text *to) {
     const llm_str host = request->host;
     bool clean = host.len > 0 && host.len < 256;
     for (size_t i = 0; i < host.len && clean; i++) {
@@ -38,11 +38,11 @@ void llm_sim_demo_origin(const struct llm_sim_demo *demo, const struct llm_sim_r
                 c == ':' || c == '-' || c == '[' || c == ']';
     }
     if (!clean) {
-        llm_sim_buf_add(to, demo->origin.ptr, demo->origin.len);
+        host_text_add(to, demo->origin.ptr, demo->origin.len);
         return;
     }
-    llm_sim_buf_text(to, "http://");
-    llm_sim_buf_add(to, host.ptr, host.len);
+    host_text_text(to, "http://");
+    host_text_add(to, host.ptr, host.len);
 }
 
 static bool is_blank(char c) {
@@ -85,7 +85,7 @@ static void answer_models(struct llm_sim_demo *demo, const struct llm_sim_reques
     static const char *const models[] = {"sim-chat", "sim-embed", "sim-image", "recraftv3"};
     (void)demo;
     (void)request;
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &made->body);
     llm_json_object(&w);
     llm_json_name(&w, "object");
     llm_json_cstring(&w, "list");
@@ -112,7 +112,7 @@ static void answer_account(struct llm_sim_demo *demo, const struct llm_sim_reque
                            struct llm_sim_made *made) {
     (void)demo;
     (void)request;
-    llm_sim_buf_text(
+    host_text_text(
         &made->body,
         "{\"id\":\"sim-user\",\"email\":\"sim@example.org\",\"name\":\"Simulator\",\"credits\":5000}");
     llm_sim_demo_json(made);
@@ -122,9 +122,9 @@ static void answer_style(struct llm_sim_demo *demo, const struct llm_sim_request
                          struct llm_sim_made *made) {
     (void)demo;
     (void)request;
-    llm_sim_buf_text(&made->body,
-                     "{\"id\":\"5f0c0f6e-0000-4000-8000-000000000001\",\"style\":\"any\","
-                     "\"creation_time\":\"2026-01-01T00:00:00Z\",\"is_private\":true,\"credits\":40}");
+    host_text_text(&made->body,
+                   "{\"id\":\"5f0c0f6e-0000-4000-8000-000000000001\",\"style\":\"any\","
+                   "\"creation_time\":\"2026-01-01T00:00:00Z\",\"is_private\":true,\"credits\":40}");
     llm_sim_demo_json(made);
 }
 
@@ -132,10 +132,10 @@ static void answer_styles(struct llm_sim_demo *demo, const struct llm_sim_reques
                           struct llm_sim_made *made) {
     (void)demo;
     (void)request;
-    llm_sim_buf_text(&made->body,
-                     "{\"styles\":[{\"id\":\"5f0c0f6e-0000-4000-8000-000000000001\","
-                     "\"style\":\"any\",\"creation_time\":\"2026-01-01T00:00:00Z\",\"is_private\":true,"
-                     "\"credits\":0}]}");
+    host_text_text(&made->body,
+                   "{\"styles\":[{\"id\":\"5f0c0f6e-0000-4000-8000-000000000001\","
+                   "\"style\":\"any\",\"creation_time\":\"2026-01-01T00:00:00Z\",\"is_private\":true,"
+                   "\"credits\":0}]}");
     llm_sim_demo_json(made);
 }
 
@@ -156,19 +156,19 @@ static const struct {
 };
 
 static bool is_multipart(const struct llm_sim_request *request) {
-    return llm_sim_glob(llm_sim_str("multipart/*"), llm_sim_header(request, "content-type"));
+    return host_glob(host_str("multipart/*"), llm_sim_header(request, "content-type"));
 }
 
 bool llm_sim_demo_answer(struct llm_sim_demo *demo, const struct llm_sim_request *request,
                          struct llm_sim_made *made, const char **ret_name) {
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
-        if (!llm_sim_same(request->method, llm_sim_str(services[i].method)) ||
-            !llm_sim_glob(llm_sim_str(services[i].path), request->path)) {
+        if (!host_same(request->method, host_str(services[i].method)) ||
+            !host_glob(host_str(services[i].path), request->path)) {
             continue;
         }
         demo->count++;
-        llm_sim_buf_reset(&demo->text, LLM_SIM_MAX_KEPT_BYTES);
-        llm_sim_buf_reset(&demo->answer, LLM_SIM_MAX_KEPT_BYTES);
+        host_text_reset(&demo->text, LLM_SIM_MAX_KEPT_BYTES);
+        host_text_reset(&demo->answer, LLM_SIM_MAX_KEPT_BYTES);
         made->reply.delay_ms = demo->delay_ms;
         if (demo->chunk_bytes > 0) {
             demo->sizes[0] = demo->chunk_bytes;
@@ -177,7 +177,7 @@ bool llm_sim_demo_answer(struct llm_sim_demo *demo, const struct llm_sim_request
         }
         if (services[i].method[0] == 'P' && is_multipart(request)) {
             struct llm_sim_request form = *request;
-            form.body = llm_sim_str("{\"prompt\":\"\"}"); // the fields of a form are not read
+            form.body = host_str("{\"prompt\":\"\"}"); // the fields of a form are not read
             services[i].answer(demo, &form, made);
         } else if (services[i].method[0] == 'P' && !llm_json_check(request->body, 64, NULL)) {
             llm_sim_demo_error(made, 400, "invalid_json", "The body is not JSON.");

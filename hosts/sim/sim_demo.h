@@ -15,8 +15,8 @@ struct llm_sim_demo {
     llm_str origin;       // "http://127.0.0.1:PORT", for URLs in answers when the request names no host
     uint32_t chunk_bytes; // as in llm_sim_options
     uint32_t delay_ms;
-    uint64_t count;                  // answers so far; stands in ids
-    struct llm_sim_buf text, answer; // scratch of the answer under way
+    uint64_t count;                // answers so far; stands in ids
+    struct host_text text, answer; // scratch of the answer under way
     uint32_t sizes[1];
 };
 
@@ -44,7 +44,7 @@ void llm_sim_demo_error(struct llm_sim_made *made, unsigned status, const char *
 
 // "http://HOST": the host that the request came for.
 void llm_sim_demo_origin(const struct llm_sim_demo *demo, const struct llm_sim_request *request,
-                         struct llm_sim_buf *to);
+                         struct host_text *to);
 
 // Complete a JSON answer.
 void llm_sim_demo_json(struct llm_sim_made *made);

@@ -5,28 +5,28 @@
 #include <time.h>
 
 // The text of a message: its string, or its text parts one behind the other.
-static void add_content(struct llm_sim_buf *text, llm_str content) {
+static void add_content(struct host_text *text, llm_str content) {
     if (llm_json_type(content) == '"') {
-        llm_sim_buf_decoded(text, content);
+        host_text_decoded(text, content);
         return;
     }
     llm_json_iter it = llm_json_begin(content);
     while (llm_json_next(&it)) {
         const llm_str part = llm_json_get(it.value, "text");
         if (part.ptr != NULL && llm_json_type(part) == '"') {
-            llm_sim_buf_decoded(text, part);
+            host_text_decoded(text, part);
         }
     }
 }
 
 // Fill demo->answer from what the user said; gives the words of it that may be sent.
 static size_t make_answer(struct llm_sim_demo *demo, llm_str said, int64_t words_max, bool *ret_cut) {
-    llm_sim_buf_text(&demo->answer, "You said: ");
+    host_text_text(&demo->answer, "You said: ");
     const llm_str start = llm_sim_demo_first_words(said, LLM_SIM_MAX_DEMO_WORDS - 16);
-    llm_sim_buf_add(&demo->answer, start.ptr, start.len);
-    llm_sim_buf_text(&demo->answer, said.len > 0 ? " - and this is the simulator's answer."
-                                                 : "nothing - and this is the simulator's answer.");
-    const size_t words = llm_sim_demo_words(llm_sim_buf_str(&demo->answer));
+    host_text_add(&demo->answer, start.ptr, start.len);
+    host_text_text(&demo->answer, said.len > 0 ? " - and this is the simulator's answer."
+                                               : "nothing - and this is the simulator's answer.");
+    const size_t words = llm_sim_demo_words(host_text_str(&demo->answer));
     *ret_cut = words_max >= 0 && (uint64_t)words_max < words;
     return *ret_cut ? (size_t)words_max : words;
 }
@@ -42,12 +42,12 @@ struct chat {
 
 static void begin_object(struct chat *chat, llm_json_writer *w, const char *object) {
     char id[32] = "chatcmpl-sim-";
-    struct llm_sim_buf buf = {id, strlen(id), sizeof id, false};
-    llm_sim_buf_number(&buf, chat->demo->count);
-    *w = llm_json_writer_to(llm_sim_buf_sink, &chat->made->body);
+    struct host_text buf = {id, strlen(id), sizeof id, false};
+    host_text_number(&buf, chat->demo->count);
+    *w = llm_json_writer_to(host_text_sink, &chat->made->body);
     llm_json_object(w);
     llm_json_name(w, "id");
-    llm_json_string(w, llm_sim_buf_str(&buf));
+    llm_json_string(w, host_text_str(&buf));
     llm_json_name(w, "object");
     llm_json_cstring(w, object);
     llm_json_name(w, "created");
@@ -92,7 +92,7 @@ static void end_choice(llm_json_writer *w, const char *finish) {
 
 static void add_chunk(struct chat *chat, const char *role, llm_str content, const char *finish) {
     llm_json_writer w;
-    llm_sim_buf_text(&chat->made->body, "data: ");
+    host_text_text(&chat->made->body, "data: ");
     begin_object(chat, &w, "chat.completion.chunk");
     begin_choice(&w, "delta");
     if (role != NULL) {
@@ -105,12 +105,12 @@ static void add_chunk(struct chat *chat, const char *role, llm_str content, cons
     }
     end_choice(&w, finish);
     llm_json_object_end(&w);
-    llm_sim_buf_text(&chat->made->body, "\n\n");
+    host_text_text(&chat->made->body, "\n\n");
     llm_sim_made_cut(chat->made);
 }
 
 static void answer_stream(struct chat *chat, llm_str answer, bool with_usage) {
-    add_chunk(chat, "assistant", llm_sim_str(""), NULL);
+    add_chunk(chat, "assistant", host_str(""), NULL);
     while (answer.len > 0) {
         const llm_str word = llm_sim_demo_first_words(answer, 1);
         add_chunk(chat, NULL, word, NULL);
@@ -119,17 +119,17 @@ static void answer_stream(struct chat *chat, llm_str answer, bool with_usage) {
     add_chunk(chat, NULL, (llm_str){0}, chat->cut ? "length" : "stop");
     if (with_usage) {
         llm_json_writer w;
-        llm_sim_buf_text(&chat->made->body, "data: ");
+        host_text_text(&chat->made->body, "data: ");
         begin_object(chat, &w, "chat.completion.chunk");
         llm_json_name(&w, "choices");
         llm_json_array(&w);
         llm_json_array_end(&w);
         add_usage(chat, &w);
         llm_json_object_end(&w);
-        llm_sim_buf_text(&chat->made->body, "\n\n");
+        host_text_text(&chat->made->body, "\n\n");
         llm_sim_made_cut(chat->made);
     }
-    llm_sim_buf_text(&chat->made->body, "data: [DONE]\n\n");
+    host_text_text(&chat->made->body, "data: [DONE]\n\n");
     llm_sim_made_end(chat->made, 200, "text/event-stream", NULL, true);
 }
 
@@ -160,9 +160,9 @@ void llm_sim_demo_chat(struct llm_sim_demo *demo, const struct llm_sim_request *
     }
     llm_json_iter it = llm_json_begin(messages);
     while (llm_json_next(&it)) {
-        llm_sim_buf_reset(&demo->text, SIZE_MAX);
+        host_text_reset(&demo->text, SIZE_MAX);
         add_content(&demo->text, llm_json_get(it.value, "content"));
-        chat.input_tokens += llm_sim_demo_words(llm_sim_buf_str(&demo->text));
+        chat.input_tokens += llm_sim_demo_words(host_text_str(&demo->text));
     }
     int64_t words_max = -1;
     int stream = 0, with_usage = 0;
@@ -171,8 +171,8 @@ void llm_sim_demo_chat(struct llm_sim_demo *demo, const struct llm_sim_request *
     llm_json_bool(llm_json_get(body, "stream"), &stream);
     llm_json_bool(llm_json_get(llm_json_get(body, "stream_options"), "include_usage"), &with_usage);
     chat.created = (int64_t)time(NULL);
-    chat.output_tokens = make_answer(demo, llm_sim_buf_str(&demo->text), words_max, &chat.cut);
-    const llm_str answer = llm_sim_demo_first_words(llm_sim_buf_str(&demo->answer), chat.output_tokens);
+    chat.output_tokens = make_answer(demo, host_text_str(&demo->text), words_max, &chat.cut);
+    const llm_str answer = llm_sim_demo_first_words(host_text_str(&demo->answer), chat.output_tokens);
     if (stream) {
         answer_stream(&chat, answer, with_usage != 0);
     } else {
@@ -181,9 +181,9 @@ void llm_sim_demo_chat(struct llm_sim_demo *demo, const struct llm_sim_request *
 }
 
 static void add_talk(struct llm_sim_made *made, bool stream, llm_str text, bool end, size_t in, size_t out) {
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &made->body);
     if (stream) {
-        llm_sim_buf_text(&made->body, "data: ");
+        host_text_text(&made->body, "data: ");
     }
     llm_json_object(&w);
     if (text.ptr != NULL) {
@@ -200,7 +200,7 @@ static void add_talk(struct llm_sim_made *made, bool stream, llm_str text, bool 
     }
     llm_json_object_end(&w);
     if (stream) {
-        llm_sim_buf_text(&made->body, "\n\n");
+        host_text_text(&made->body, "\n\n");
         llm_sim_made_cut(made);
     }
 }
@@ -211,16 +211,16 @@ void llm_sim_demo_talk(struct llm_sim_demo *demo, const struct llm_sim_request *
     int stream = 0;
     bool cut;
     if (llm_json_type(say) != '"') {
-        llm_sim_buf_text(&made->body, "{\"oops\":\"say something\"}");
+        host_text_text(&made->body, "{\"oops\":\"say something\"}");
         llm_sim_made_end(made, 400, "application/json", NULL, false);
         return;
     }
     llm_json_bool(llm_json_get(request->body, "stream"), &stream);
-    llm_sim_buf_decoded(&demo->text, say);
-    const llm_str said = llm_sim_buf_str(&demo->text);
+    host_text_decoded(&demo->text, say);
+    const llm_str said = host_text_str(&demo->text);
     const size_t in = llm_sim_demo_words(said);
     const size_t out = make_answer(demo, said, -1, &cut);
-    llm_str answer = llm_sim_buf_str(&demo->answer);
+    llm_str answer = host_text_str(&demo->answer);
     if (!stream) {
         add_talk(made, false, answer, true, in, out);
         llm_sim_demo_json(made);
@@ -238,12 +238,12 @@ void llm_sim_demo_talk(struct llm_sim_demo *demo, const struct llm_sim_request *
 // A number from -0.999 to 0.999.
 static void add_fraction(llm_json_writer *w, uint32_t seed) {
     char digits[8];
-    struct llm_sim_buf buf = {digits, 0, sizeof digits, false};
+    struct host_text buf = {digits, 0, sizeof digits, false};
     const uint32_t thousandths = seed % 1000;
-    llm_sim_buf_text(&buf, seed & 0x10000 ? "-0." : "0.");
-    llm_sim_buf_text(&buf, thousandths < 10 ? "00" : thousandths < 100 ? "0" : "");
-    llm_sim_buf_number(&buf, thousandths);
-    llm_json_raw(w, llm_sim_buf_str(&buf));
+    host_text_text(&buf, seed & 0x10000 ? "-0." : "0.");
+    host_text_text(&buf, thousandths < 10 ? "00" : thousandths < 100 ? "0" : "");
+    host_text_number(&buf, thousandths);
+    llm_json_raw(w, host_text_str(&buf));
 }
 
 static void add_vector(llm_json_writer *w, int64_t index, llm_str text, int64_t dimensions, bool base64) {
@@ -267,12 +267,12 @@ static void add_vector(llm_json_writer *w, int64_t index, llm_str text, int64_t 
         }
         float three[3];
         char text64[20];
-        struct llm_sim_buf buf = {text64, 0, sizeof text64, false};
+        struct host_text buf = {text64, 0, sizeof text64, false};
         const size_t n = dimensions - i < 3 ? (size_t)(dimensions - i) : 3;
         for (size_t k = 0; k < n; k++) {
             three[k] = (float)(int32_t)(seed >> (8 + k) & 255) / 256.0f;
         }
-        llm_sim_buf_base64(&buf, three, n * sizeof three[0]);
+        host_text_base64(&buf, three, n * sizeof three[0]);
         llm_json_string_piece(w, buf.ptr, buf.len, 1);
     }
     if (base64) {
@@ -296,7 +296,7 @@ void llm_sim_demo_embeddings(struct llm_sim_demo *demo, const struct llm_sim_req
         llm_sim_demo_error(made, 400, "invalid_request", "\"input\" is needed, \"dimensions\" is 1 to 4096.");
         return;
     }
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &made->body);
     llm_json_object(&w);
     llm_json_name(&w, "object");
     llm_json_cstring(&w, "list");
@@ -307,12 +307,12 @@ void llm_sim_demo_embeddings(struct llm_sim_demo *demo, const struct llm_sim_req
         const llm_str item = is_list ? it.value : input;
         demo->text.len = 0;
         if (llm_json_type(item) == '"') {
-            llm_sim_buf_decoded(&demo->text, item);
+            host_text_decoded(&demo->text, item);
         } else {
-            llm_sim_buf_add(&demo->text, item.ptr, item.len);
+            host_text_add(&demo->text, item.ptr, item.len);
         }
-        tokens += llm_sim_demo_words(llm_sim_buf_str(&demo->text));
-        add_vector(&w, index++, llm_sim_buf_str(&demo->text), dimensions, base64);
+        tokens += llm_sim_demo_words(host_text_str(&demo->text));
+        add_vector(&w, index++, host_text_str(&demo->text), dimensions, base64);
     }
     llm_json_array_end(&w);
     llm_json_name(&w, "model");

@@ -32,18 +32,18 @@ static bool holds(llm_str object, const char *name, const char *part) {
 }
 
 static void add_image(struct images *images, llm_json_writer *w, uint32_t seed) {
-    struct llm_sim_buf *scratch = &images->demo->answer;
-    struct llm_sim_buf *text = &images->demo->text;
+    struct host_text *scratch = &images->demo->answer;
+    struct host_text *text = &images->demo->text;
     scratch->len = 0;
     text->len = 0;
     llm_json_object(w);
     if (images->recraft) {
-        llm_sim_buf_text(text, "00000000-0000-4000-8000-0000");
+        host_text_text(text, "00000000-0000-4000-8000-0000");
         for (int shift = 28; shift >= 0; shift -= 4) {
-            llm_sim_buf_hex(text, seed >> shift & 15);
+            host_text_hex(text, seed >> shift & 15);
         }
         llm_json_name(w, "image_id");
-        llm_json_string(w, llm_sim_buf_str(text));
+        llm_json_string(w, host_text_str(text));
     }
     if (images->base64) {
         if (images->vector) {
@@ -52,16 +52,16 @@ static void add_image(struct images *images, llm_json_writer *w, uint32_t seed) 
             llm_sim_png(scratch, seed);
         }
         text->len = 0;
-        llm_sim_buf_base64(text, scratch->ptr, scratch->len);
+        host_text_base64(text, scratch->ptr, scratch->len);
         llm_json_name(w, "b64_json");
-        llm_json_string(w, llm_sim_buf_str(text));
+        llm_json_string(w, host_text_str(text));
     } else {
         llm_sim_demo_origin(images->demo, images->request, scratch);
-        llm_sim_buf_text(scratch, "/sim/blob/");
-        llm_sim_buf_number(scratch, seed);
-        llm_sim_buf_text(scratch, images->vector ? ".svg" : ".png");
+        host_text_text(scratch, "/sim/blob/");
+        host_text_number(scratch, seed);
+        host_text_text(scratch, images->vector ? ".svg" : ".png");
         llm_json_name(w, "url");
-        llm_json_string(w, llm_sim_buf_str(scratch));
+        llm_json_string(w, host_text_str(scratch));
     }
     llm_json_object_end(w);
 }
@@ -111,15 +111,15 @@ void llm_sim_demo_images(struct llm_sim_demo *demo, const struct llm_sim_request
         return;
     }
     if (has_prompt) {
-        llm_sim_buf_decoded(&demo->text, prompt);
+        host_text_decoded(&demo->text, prompt);
     }
-    const size_t words = llm_sim_demo_words(llm_sim_buf_str(&demo->text));
-    const uint32_t seed = llm_sim_demo_hash(llm_sim_buf_str(&demo->text));
+    const size_t words = llm_sim_demo_words(host_text_str(&demo->text));
+    const uint32_t seed = llm_sim_demo_hash(host_text_str(&demo->text));
     if (!has_prompt && ends_with(request->path, "/generations")) {
         llm_sim_demo_error(made, 400, "invalid_request", "\"prompt\" is needed.");
         return;
     }
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &made->body);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &made->body);
     llm_json_object(&w);
     llm_json_name(&w, "created");
     llm_json_integer(&w, (int64_t)time(NULL));

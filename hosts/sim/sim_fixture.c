@@ -11,7 +11,7 @@
 #define DEPTH_MAX 8u // folders below folders
 
 struct llm_sim_fixtures {
-    struct llm_sim_pool pool;
+    struct host_pool pool;
     struct llm_sim_fixture *list; // by id
     size_t n, cap;
     uint32_t sizes[1], delay_ms;
@@ -22,14 +22,14 @@ static bool is_transport(llm_str name) {
         "content-length", "transfer-encoding", "content-encoding", "connection",
         "keep-alive",     "trailer",           "upgrade",          "alt-svc"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (llm_sim_same_name(name, llm_sim_str(names[i]))) {
+        if (host_same_name(name, host_str(names[i]))) {
             return true;
         }
     }
     return false;
 }
 
-static void build_head(struct llm_sim_buf *head, const struct llm_sim_fixture *fixture, llm_str headers,
+static void build_head(struct host_text *head, const struct llm_sim_fixture *fixture, llm_str headers,
                        llm_str file) {
     bool has_type = false;
     llm_sim_head_status(head, fixture->reply.status);
@@ -39,22 +39,22 @@ static void build_head(struct llm_sim_buf *head, const struct llm_sim_fixture *f
         if (name.ptr == NULL || is_transport(name)) {
             continue;
         }
-        has_type |= llm_sim_same_name(name, llm_sim_str("content-type"));
-        llm_sim_buf_add(head, name.ptr, name.len);
-        llm_sim_buf_text(head, ": ");
-        llm_sim_buf_decoded(head, llm_json_at(it.value, 1));
-        llm_sim_buf_text(head, "\r\n");
+        has_type |= host_same_name(name, host_str("content-type"));
+        host_text_add(head, name.ptr, name.len);
+        host_text_text(head, ": ");
+        host_text_decoded(head, llm_json_at(it.value, 1));
+        host_text_text(head, "\r\n");
     }
     if (!has_type) {
-        llm_sim_head_field(head, llm_sim_str("content-type"), llm_sim_str(llm_sim_type_of(file)));
+        llm_sim_head_field(head, host_str("content-type"), host_str(llm_sim_type_of(file)));
     }
     if (fixture->reply.chunked) {
-        llm_sim_buf_text(head, "transfer-encoding: chunked\r\n\r\n");
+        host_text_text(head, "transfer-encoding: chunked\r\n\r\n");
         return;
     }
-    llm_sim_buf_text(head, "content-length: ");
-    llm_sim_buf_number(head, fixture->reply.body.len);
-    llm_sim_buf_text(head, "\r\n\r\n");
+    host_text_text(head, "content-length: ");
+    host_text_number(head, fixture->reply.body.len);
+    host_text_text(head, "\r\n\r\n");
 }
 
 // A write ends behind each event or line of a stream.
@@ -82,7 +82,7 @@ static bool find_ends(struct llm_sim_fixtures *all, struct llm_sim_fixture *fixt
             ends[n++] = i + 1;
         }
     }
-    size_t *kept = ends == NULL ? NULL : llm_sim_pool_alloc(&all->pool, (n + 1) * sizeof *kept);
+    size_t *kept = ends == NULL ? NULL : host_pool_alloc(&all->pool, (n + 1) * sizeof *kept);
     if (kept != NULL) {
         memcpy(kept, ends, n * sizeof *kept);
         fixture->reply.ends = kept;
@@ -105,41 +105,41 @@ static llm_str path_of(llm_str url) {
 }
 
 // folder/name, NUL-terminated.
-static const char *join(struct llm_sim_buf *buf, llm_str folder, llm_str name) {
+static const char *join(struct host_text *buf, llm_str folder, llm_str name) {
     buf->len = 0;
-    llm_sim_buf_add(buf, folder.ptr, folder.len);
-    llm_sim_buf_text(buf, "/");
-    llm_sim_buf_add(buf, name.ptr, name.len);
-    llm_sim_buf_add(buf, "", 1);
+    host_text_add(buf, folder.ptr, folder.len);
+    host_text_text(buf, "/");
+    host_text_add(buf, name.ptr, name.len);
+    host_text_add(buf, "", 1);
     return buf->failed ? "" : buf->ptr;
 }
 
 struct loading {
     struct llm_sim_fixtures *all;
     llm_str folder;
-    struct llm_sim_buf path, file;
+    struct host_text path, file;
     llm_error *err;
 };
 
 static llm_status load_file(struct loading *load, llm_str name) {
     load->file.len = 0;
-    return llm_sim_buf_file(&load->file, join(&load->path, load->folder, name), load->err);
+    return host_text_file(&load->file, join(&load->path, load->folder, name), load->err);
 }
 
 static llm_status load_request(struct loading *load, struct llm_sim_fixture *fixture, llm_str name) {
     const llm_status status = load_file(load, name);
-    const llm_str body = llm_sim_buf_str(&load->file);
+    const llm_str body = host_text_str(&load->file);
     if (status == LLM_OK && llm_json_check(body, 64, NULL)) {
-        fixture->model = llm_sim_pool_decode(&load->all->pool, llm_json_get(body, "model"));
+        fixture->model = host_pool_decode(&load->all->pool, llm_json_get(body, "model"));
     }
     return status;
 }
 
 static llm_status load_response(struct loading *load, struct llm_sim_fixture *fixture, llm_str response) {
     const llm_str name = llm_json_plain(llm_json_get(response, "body"));
-    const llm_str type = llm_sim_str(llm_sim_type_of(name));
-    const bool events = llm_sim_same(type, llm_sim_str("text/event-stream"));
-    struct llm_sim_buf head = {0};
+    const llm_str type = host_str(llm_sim_type_of(name));
+    const bool events = host_same(type, host_str("text/event-stream"));
+    struct host_text head = {0};
     int64_t status_code = 200;
     llm_status status = name.ptr == NULL ? LLM_OK : load_file(load, name);
     if (status != LLM_OK) {
@@ -149,18 +149,18 @@ static llm_status load_response(struct loading *load, struct llm_sim_fixture *fi
     fixture->reply = (struct llm_sim_reply){.times = 1, .delay_ms = load->all->delay_ms};
     fixture->reply.status = (unsigned)status_code;
     fixture->reply.body =
-        llm_sim_pool_copy(&load->all->pool, name.ptr == NULL ? (llm_str){0} : llm_sim_buf_str(&load->file));
-    fixture->reply.chunked = events || llm_sim_same(type, llm_sim_str("application/x-ndjson"));
+        host_pool_copy(&load->all->pool, name.ptr == NULL ? (llm_str){0} : host_text_str(&load->file));
+    fixture->reply.chunked = events || host_same(type, host_str("application/x-ndjson"));
     if (load->all->sizes[0] > 0) {
         fixture->reply.sizes = load->all->sizes;
         fixture->reply.n_sizes = 1;
     }
     build_head(&head, fixture, llm_json_get(response, "headers"), name);
-    fixture->reply.head = llm_sim_pool_copy(&load->all->pool, llm_sim_buf_str(&head));
+    fixture->reply.head = host_pool_copy(&load->all->pool, host_text_str(&head));
     const bool failed = head.failed || fixture->reply.body.ptr == NULL || fixture->reply.head.ptr == NULL ||
                         (fixture->reply.chunked && !find_ends(load->all, fixture, events));
-    llm_sim_buf_done(&head);
-    return failed ? llm_sim_fail(load->err, LLM_E_NOMEM, "recordings: out of memory") : LLM_OK;
+    host_text_done(&head);
+    return failed ? host_fail(load->err, LLM_E_NOMEM, "recordings: out of memory") : LLM_OK;
 }
 
 static struct llm_sim_fixture *add(struct llm_sim_fixtures *all) {
@@ -182,39 +182,39 @@ static struct llm_sim_fixture *add(struct llm_sim_fixtures *all) {
 // A recording whose request is not kept is found by the model that answered.
 static void guess_model(struct llm_sim_fixtures *all, struct llm_sim_fixture *fixture) {
     if (fixture->model.ptr == NULL && llm_json_check(fixture->reply.body, 64, NULL)) {
-        fixture->model = llm_sim_pool_decode(&all->pool, llm_json_get(fixture->reply.body, "model"));
+        fixture->model = host_pool_decode(&all->pool, llm_json_get(fixture->reply.body, "model"));
     }
 }
 
 static llm_status load_one(struct loading *load) {
-    struct llm_sim_pool *pool = &load->all->pool;
-    llm_status status = load_file(load, llm_sim_str("meta.json"));
+    struct host_pool *pool = &load->all->pool;
+    llm_status status = load_file(load, host_str("meta.json"));
     if (status != LLM_OK) {
         return status;
     }
-    const llm_str meta = llm_sim_pool_copy(pool, llm_sim_buf_str(&load->file));
+    const llm_str meta = host_pool_copy(pool, host_text_str(&load->file));
     struct llm_sim_fixture *fixture = add(load->all);
     if (meta.ptr == NULL || fixture == NULL) {
-        return llm_sim_fail(load->err, LLM_E_NOMEM, "recordings: out of memory, or too many");
+        return host_fail(load->err, LLM_E_NOMEM, "recordings: out of memory, or too many");
     }
     if (!llm_json_check(meta, 64, NULL)) {
-        return llm_sim_fail(load->err, LLM_E_CONFIG, "%.*s/meta.json: not JSON", (int)load->folder.len,
-                            load->folder.ptr);
+        return host_fail(load->err, LLM_E_CONFIG, "%.*s/meta.json: not JSON", (int)load->folder.len,
+                         load->folder.ptr);
     }
     const llm_str request = llm_json_get(meta, "request");
     int64_t step = 0;
     int stream = 0;
-    fixture->id = llm_sim_pool_decode(pool, llm_json_get(meta, "id"));
-    fixture->method = llm_sim_pool_decode(pool, llm_json_get(request, "method"));
-    fixture->path = path_of(llm_sim_pool_decode(pool, llm_json_get(request, "url")));
-    fixture->sequence = llm_sim_pool_decode(pool, llm_json_pointer(meta, llm_sim_str("/sequence/id")));
-    llm_json_int64(llm_json_pointer(meta, llm_sim_str("/sequence/n")), &step);
+    fixture->id = host_pool_decode(pool, llm_json_get(meta, "id"));
+    fixture->method = host_pool_decode(pool, llm_json_get(request, "method"));
+    fixture->path = path_of(host_pool_decode(pool, llm_json_get(request, "url")));
+    fixture->sequence = host_pool_decode(pool, llm_json_pointer(meta, host_str("/sequence/id")));
+    llm_json_int64(llm_json_pointer(meta, host_str("/sequence/n")), &step);
     llm_json_bool(llm_json_get(meta, "stream"), &stream);
     fixture->sequence_step = (uint64_t)step;
     fixture->stream = stream != 0;
     if (fixture->id.ptr == NULL) {
-        return llm_sim_fail(load->err, LLM_E_CONFIG, "%.*s/meta.json: no \"id\"", (int)load->folder.len,
-                            load->folder.ptr);
+        return host_fail(load->err, LLM_E_CONFIG, "%.*s/meta.json: no \"id\"", (int)load->folder.len,
+                         load->folder.ptr);
     }
     const llm_str body = llm_json_plain(llm_json_get(request, "body"));
     if (body.ptr != NULL) {
@@ -231,27 +231,27 @@ static llm_status load_tree(struct llm_sim_fixtures *all, llm_str folder, unsign
     struct loading load = {.all = all, .folder = folder, .err = err};
     struct stat info;
     llm_status status = LLM_OK;
-    if (stat(join(&load.path, folder, llm_sim_str("meta.json")), &info) == 0) {
+    if (stat(join(&load.path, folder, host_str("meta.json")), &info) == 0) {
         status = load_one(&load);
     }
     DIR *dir = opendir(folder.ptr);
     if (dir == NULL && depth == 0) {
-        status = llm_sim_fail(err, LLM_E_CONFIG, "%s: cannot be opened: %s", folder.ptr, strerror(errno));
+        status = host_fail(err, LLM_E_CONFIG, "%s: cannot be opened: %s", folder.ptr, strerror(errno));
     }
     const struct dirent *entry = NULL;
     while (status == LLM_OK && dir != NULL && depth < DEPTH_MAX && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)) {
             continue;
         }
-        const char *path = join(&load.path, folder, llm_sim_str(entry->d_name));
-        const llm_str below = llm_sim_pool_copy(&all->pool, llm_sim_str(path));
+        const char *path = join(&load.path, folder, host_str(entry->d_name));
+        const llm_str below = host_pool_copy(&all->pool, host_str(path));
         status = below.ptr == NULL ? LLM_E_NOMEM : load_tree(all, below, depth + 1, err);
     }
     if (dir != NULL) {
         closedir(dir);
     }
-    llm_sim_buf_done(&load.path);
-    llm_sim_buf_done(&load.file);
+    host_text_done(&load.path);
+    host_text_done(&load.file);
     return status;
 }
 
@@ -265,13 +265,13 @@ llm_status llm_sim_fixtures_new(const char *folder, uint32_t chunk_bytes, uint32
                                 struct llm_sim_fixtures **ret_fixtures, llm_error *err) {
     struct llm_sim_fixtures *all = calloc(1, sizeof *all);
     if (all == NULL) {
-        return llm_sim_fail(err, LLM_E_NOMEM, "recordings: out of memory");
+        return host_fail(err, LLM_E_NOMEM, "recordings: out of memory");
     }
     all->sizes[0] = chunk_bytes;
     all->delay_ms = delay_ms;
-    llm_status status = load_tree(all, llm_sim_str(folder), 0, err);
+    llm_status status = load_tree(all, host_str(folder), 0, err);
     if (status == LLM_OK && all->n == 0) {
-        status = llm_sim_fail(err, LLM_E_CONFIG, "%s: no recording (meta.json) below it", folder);
+        status = host_fail(err, LLM_E_CONFIG, "%s: no recording (meta.json) below it", folder);
     }
     if (status != LLM_OK) {
         llm_sim_fixtures_free(all);
@@ -284,7 +284,7 @@ llm_status llm_sim_fixtures_new(const char *folder, uint32_t chunk_bytes, uint32
 
 void llm_sim_fixtures_free(struct llm_sim_fixtures *fixtures) {
     if (fixtures != NULL) {
-        llm_sim_pool_done(&fixtures->pool);
+        host_pool_done(&fixtures->pool);
         free(fixtures->list);
         free(fixtures);
     }
@@ -316,16 +316,16 @@ static bool ends_with(llm_str path, llm_str tail) {
 static unsigned score(const struct llm_sim_fixture *fixture, const struct llm_sim_request *request,
                       llm_str model, bool stream) {
     unsigned points = 1;
-    if (fixture->path.ptr == NULL || !llm_sim_same(fixture->method, request->method)) {
+    if (fixture->path.ptr == NULL || !host_same(fixture->method, request->method)) {
         return 0;
     }
-    if (llm_sim_same(fixture->path, request->path)) {
+    if (host_same(fixture->path, request->path)) {
         points += 2;
     } else if (!ends_with(request->path, fixture->path) && !ends_with(fixture->path, request->path)) {
         return 0;
     }
     const bool both = model.ptr != NULL && fixture->model.ptr != NULL;
-    if (both && !llm_sim_same(model, fixture->model)) {
+    if (both && !host_same(model, fixture->model)) {
         return 0;
     }
     return fixture->stream == stream ? points + (both ? 4 : 0) : 0;
@@ -335,7 +335,7 @@ static bool is_turn_of(const struct llm_sim_fixture *a, const struct llm_sim_fix
     if (a->served != b->served) {
         return a->served < b->served;
     }
-    return llm_sim_same(a->sequence, b->sequence) && a->sequence_step < b->sequence_step;
+    return host_same(a->sequence, b->sequence) && a->sequence_step < b->sequence_step;
 }
 
 struct llm_sim_fixture *llm_sim_fixtures_match(struct llm_sim_fixtures *fixtures,

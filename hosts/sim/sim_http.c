@@ -52,7 +52,7 @@ static void split_target(struct llm_sim_request *request) {
     if (path.len > 7 && memcmp(path.ptr, "http://", 7) == 0) {
         const char *slash = memchr(path.ptr + 7, '/', path.len - 7);
         const char *end = path.ptr + path.len;
-        path = slash == NULL ? llm_sim_str("/") : (llm_str){slash, (size_t)(end - slash)};
+        path = slash == NULL ? host_str("/") : (llm_str){slash, (size_t)(end - slash)};
     }
     request->query = (llm_str){0};
     const char *mark = path.len == 0 ? NULL : memchr(path.ptr, '?', path.len);
@@ -109,23 +109,23 @@ static int use_field(struct llm_sim_reader *reader, const llm_header *field, boo
     struct llm_sim_request *request = &reader->request;
     switch (field->name.len) {
     case 4:
-        if (llm_sim_same_name(field->name, llm_sim_str("host"))) {
+        if (host_same_name(field->name, host_str("host"))) {
             request->host = field->value;
         }
         return 0;
     case 6:
-        if (llm_sim_same_name(field->name, llm_sim_str("expect"))) {
-            request->wants_continue = llm_sim_same_name(field->value, llm_sim_str("100-continue"));
+        if (host_same_name(field->name, host_str("expect"))) {
+            request->wants_continue = host_same_name(field->value, host_str("100-continue"));
         }
         return 0;
     case 10:
-        if (llm_sim_same_name(field->name, llm_sim_str("connection")) &&
-            llm_sim_same_name(field->value, llm_sim_str("close"))) {
+        if (host_same_name(field->name, host_str("connection")) &&
+            host_same_name(field->value, host_str("close"))) {
             request->keep_alive = false;
         }
         return 0;
     case 14:
-        if (llm_sim_same_name(field->name, llm_sim_str("content-length"))) {
+        if (host_same_name(field->name, host_str("content-length"))) {
             const size_t before = reader->body_length;
             if (!parse_length(field->value, &reader->body_length) ||
                 (*has_length && before != reader->body_length)) {
@@ -136,8 +136,8 @@ static int use_field(struct llm_sim_reader *reader, const llm_header *field, boo
         }
         return 0;
     case 17:
-        if (llm_sim_same_name(field->name, llm_sim_str("transfer-encoding"))) {
-            reader->chunked = llm_sim_same_name(field->value, llm_sim_str("chunked"));
+        if (host_same_name(field->name, host_str("transfer-encoding"))) {
+            reader->chunked = host_same_name(field->value, host_str("chunked"));
             return reader->chunked ? 0 : 501;
         }
         return 0;
@@ -202,7 +202,7 @@ static bool parse_chunk_size(llm_str line, size_t *ret) {
 }
 
 // Take one line of the chunked framing (a size, or a trailer).  As llm_sim_read, -1: go on.
-static int chunk_line(struct llm_sim_reader *reader, const struct llm_sim_buf *in) {
+static int chunk_line(struct llm_sim_reader *reader, const struct host_text *in) {
     const char *at = in->ptr + reader->at;
     const char *end = in->ptr + in->len;
     if (at == end || memchr(at, '\n', (size_t)(end - at)) == NULL) {
@@ -230,7 +230,7 @@ static int chunk_line(struct llm_sim_reader *reader, const struct llm_sim_buf *i
 }
 
 // Move what there is of the chunk under way to the end of the body.  As llm_sim_read, -1: go on.
-static int chunk_data(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
+static int chunk_data(struct llm_sim_reader *reader, struct host_text *in) {
     const size_t have = in->len - reader->at;
     const size_t take = have < reader->chunk_left ? have : reader->chunk_left;
     if (take > 0) {
@@ -251,7 +251,7 @@ static int chunk_data(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
 }
 
 // Undecoded bytes are moved up, so that the buffer holds no more than one body and one read.
-static void close_gap(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
+static void close_gap(struct llm_sim_reader *reader, struct host_text *in) {
     const size_t body_end = reader->head_bytes + reader->body_bytes;
     if (reader->at > body_end) {
         memmove(in->ptr + body_end, in->ptr + reader->at, in->len - reader->at);
@@ -260,7 +260,7 @@ static void close_gap(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
     }
 }
 
-static int read_chunked(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
+static int read_chunked(struct llm_sim_reader *reader, struct host_text *in) {
     int result = -1;
     if (reader->at == 0) {
         reader->at = reader->head_bytes;
@@ -276,7 +276,7 @@ static int read_chunked(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
     return result;
 }
 
-static int read_body(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
+static int read_body(struct llm_sim_reader *reader, struct host_text *in) {
     if (reader->chunked) {
         return read_chunked(reader, in);
     }
@@ -286,10 +286,10 @@ static int read_body(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
         return LLM_SIM_READ_READY;
     }
     // The whole of it at once, so that a large body is not copied again and again.
-    return llm_sim_buf_reserve(in, reader->consumed - in->len) ? LLM_SIM_READ_MORE : 413;
+    return host_text_reserve(in, reader->consumed - in->len) ? LLM_SIM_READ_MORE : 413;
 }
 
-static int find_head(struct llm_sim_reader *reader, const struct llm_sim_buf *in) {
+static int find_head(struct llm_sim_reader *reader, const struct host_text *in) {
     const size_t from = reader->scanned > 3 ? reader->scanned - 3 : 0;
     const char *end = in->len - from < 4 ? NULL : memmem(in->ptr + from, in->len - from, "\r\n\r\n", 4);
     if (end == NULL) {
@@ -300,7 +300,7 @@ static int find_head(struct llm_sim_reader *reader, const struct llm_sim_buf *in
     return reader->head_bytes > LLM_SIM_MAX_HEAD_BYTES ? 431 : LLM_SIM_READ_READY;
 }
 
-int llm_sim_read(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
+int llm_sim_read(struct llm_sim_reader *reader, struct host_text *in) {
     if (reader->head_bytes == 0) {
         const int found = find_head(reader, in);
         if (found != LLM_SIM_READ_READY) {
@@ -325,7 +325,7 @@ int llm_sim_read(struct llm_sim_reader *reader, struct llm_sim_buf *in) {
 
 llm_str llm_sim_header(const struct llm_sim_request *request, const char *name) {
     for (size_t i = 0; i < request->n_headers; i++) {
-        if (llm_sim_same_name(request->headers[i].name, llm_sim_str(name))) {
+        if (host_same_name(request->headers[i].name, host_str(name))) {
             return request->headers[i].value;
         }
     }
@@ -398,17 +398,17 @@ const char *llm_sim_type_of(llm_str file) {
     return "application/octet-stream";
 }
 
-void llm_sim_head_status(struct llm_sim_buf *buf, unsigned status) {
-    llm_sim_buf_text(buf, "HTTP/1.1 ");
-    llm_sim_buf_number(buf, status);
-    llm_sim_buf_text(buf, " ");
-    llm_sim_buf_text(buf, llm_sim_reason(status));
-    llm_sim_buf_text(buf, "\r\n");
+void llm_sim_head_status(struct host_text *buf, unsigned status) {
+    host_text_text(buf, "HTTP/1.1 ");
+    host_text_number(buf, status);
+    host_text_text(buf, " ");
+    host_text_text(buf, llm_sim_reason(status));
+    host_text_text(buf, "\r\n");
 }
 
-void llm_sim_head_field(struct llm_sim_buf *buf, llm_str name, llm_str value) {
-    llm_sim_buf_add(buf, name.ptr, name.len);
-    llm_sim_buf_text(buf, ": ");
-    llm_sim_buf_add(buf, value.ptr, value.len);
-    llm_sim_buf_text(buf, "\r\n");
+void llm_sim_head_field(struct host_text *buf, llm_str name, llm_str value) {
+    host_text_add(buf, name.ptr, name.len);
+    host_text_text(buf, ": ");
+    host_text_add(buf, value.ptr, value.len);
+    host_text_text(buf, "\r\n");
 }

@@ -3,8 +3,8 @@
 #ifndef LLM_SIM_HTTP_H
 #define LLM_SIM_HTTP_H
 
+#include "host_text.h"
 #include "sim.h"
-#include "sim_buf.h"
 
 // One request.  All slices lie in the buffer that was parsed: borrowed until it changes.
 struct llm_sim_request {
@@ -44,7 +44,7 @@ static inline void llm_sim_reader_reset(struct llm_sim_reader *reader) {
 }
 
 // Look at what the buffer holds.  It may move bytes of a chunked body together, and reserve room in the buffer.
-int llm_sim_read(struct llm_sim_reader *reader, struct llm_sim_buf *in);
+int llm_sim_read(struct llm_sim_reader *reader, struct host_text *in);
 
 // A header field by name (any case); absent: none.
 llm_str llm_sim_header(const struct llm_sim_request *request, const char *name);
@@ -55,8 +55,8 @@ const char *llm_sim_reason(unsigned status);
 // What the end of a file's name says of its content: "application/json", ...  Static.
 const char *llm_sim_type_of(llm_str file);
 
-// A status line, and a field.  An answer's head ends with an empty line: llm_sim_buf_text(buf, "\r\n").
-void llm_sim_head_status(struct llm_sim_buf *buf, unsigned status);
-void llm_sim_head_field(struct llm_sim_buf *buf, llm_str name, llm_str value);
+// A status line, and a field.  An answer's head ends with an empty line: host_text_text(buf, "\r\n").
+void llm_sim_head_status(struct host_text *buf, unsigned status);
+void llm_sim_head_field(struct host_text *buf, llm_str name, llm_str value);
 
 #endif

@@ -34,10 +34,10 @@ static bool is_text(llm_str bytes) {
 }
 
 static void add_base64(llm_json_writer *w, llm_str bytes) {
-    struct llm_sim_buf text = {0};
-    llm_sim_buf_base64(&text, bytes.ptr, bytes.len);
-    llm_json_string(w, llm_sim_buf_str(&text));
-    llm_sim_buf_done(&text);
+    struct host_text text = {0};
+    host_text_base64(&text, bytes.ptr, bytes.len);
+    llm_json_string(w, host_text_str(&text));
+    host_text_done(&text);
 }
 
 void llm_sim_log_request(llm_json_writer *w, const struct llm_sim_request *request, size_t body_max) {
@@ -76,8 +76,8 @@ void llm_sim_log_write(struct llm_sim_log *log, uint64_t number, uint64_t connec
     if (log->fd < 0) {
         return;
     }
-    llm_sim_buf_reset(&log->line, LLM_SIM_MAX_KEPT_BYTES);
-    llm_json_writer w = llm_json_writer_to(llm_sim_buf_sink, &log->line);
+    host_text_reset(&log->line, LLM_SIM_MAX_KEPT_BYTES);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &log->line);
     llm_json_object(&w);
     llm_json_name(&w, "n");
     llm_json_integer(&w, (int64_t)number);
@@ -89,7 +89,7 @@ void llm_sim_log_write(struct llm_sim_log *log, uint64_t number, uint64_t connec
     llm_json_integer(&w, status);
     llm_sim_log_request(&w, request, LLM_SIM_MAX_LOG_BODY);
     llm_json_object_end(&w);
-    llm_sim_buf_text(&log->line, "\n");
+    host_text_text(&log->line, "\n");
     size_t at = 0;
     while (at < log->line.len) {
         const ssize_t n = write(log->fd, log->line.ptr + at, log->line.len - at);

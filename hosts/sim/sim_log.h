@@ -7,7 +7,7 @@
 
 struct llm_sim_log {
     int fd; // -1: no log
-    struct llm_sim_buf line;
+    struct host_text line;
 };
 
 // What the log and an echo say of a request, as members of an open object: method, path, query, headers, body.

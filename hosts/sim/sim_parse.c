@@ -13,25 +13,25 @@ llm_status llm_sim_parse_bad(const struct llm_sim_parse *parse, llm_str at, cons
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    llm_sim_place(parse->text, at.ptr == NULL ? 0 : (size_t)(at.ptr - parse->text.ptr), &line, &column);
-    return llm_sim_fail(parse->err, LLM_E_CONFIG, "%s:%u:%u: %s", parse->name, line, column, what);
+    host_text_place(parse->text, at.ptr == NULL ? 0 : (size_t)(at.ptr - parse->text.ptr), &line, &column);
+    return host_fail(parse->err, LLM_E_CONFIG, "%s:%u:%u: %s", parse->name, line, column, what);
 }
 
 llm_status llm_sim_parse_nomem(const struct llm_sim_parse *parse) {
-    return llm_sim_fail(parse->err, LLM_E_NOMEM, "%s: out of memory", parse->name);
+    return host_fail(parse->err, LLM_E_NOMEM, "%s: out of memory", parse->name);
 }
 
 static llm_status unknown_member(const struct llm_sim_parse *parse, llm_str name,
                                  const struct llm_sim_member *table, size_t n) {
-    struct llm_sim_buf known = {0};
+    struct host_text known = {0};
     for (size_t i = 0; i < n; i++) {
-        llm_sim_buf_text(&known, i == 0 ? "" : " ");
-        llm_sim_buf_text(&known, table[i].name);
+        host_text_text(&known, i == 0 ? "" : " ");
+        host_text_text(&known, table[i].name);
     }
     const llm_status status = llm_sim_parse_bad(parse, name, "unknown member %.*s; known here: %.*s",
                                                 (int)(name.len < 64 ? name.len : 64), name.ptr,
                                                 (int)known.len, known.ptr != NULL ? known.ptr : "");
-    llm_sim_buf_done(&known);
+    host_text_done(&known);
     return status;
 }
 
@@ -61,7 +61,7 @@ llm_status llm_sim_parse_string(struct llm_sim_parse *parse, llm_str value, llm_
     if (llm_json_type(value) != '"') {
         return llm_sim_parse_bad(parse, value, "a string is expected here");
     }
-    *ret = llm_sim_pool_decode(parse->pool, value);
+    *ret = host_pool_decode(parse->pool, value);
     return ret->ptr == NULL ? llm_sim_parse_nomem(parse) : LLM_OK;
 }
 

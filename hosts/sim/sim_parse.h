@@ -3,7 +3,7 @@
 #ifndef LLM_SIM_PARSE_H
 #define LLM_SIM_PARSE_H
 
-#include "sim_buf.h"
+#include "host_text.h"
 #include "sim_reply.h"
 
 struct llm_sim_fixtures;
@@ -11,7 +11,7 @@ struct llm_sim_fixtures;
 struct llm_sim_parse {
     llm_str text;     // the whole script: places are counted in it
     const char *name; // its file
-    struct llm_sim_pool *pool;
+    struct host_pool *pool;
     const struct llm_sim_fixtures *fixtures; // nullable
     llm_error *err;                          // nullable
 };

@@ -31,20 +31,20 @@ static void put32(uint8_t *to, uint32_t n) {
     to[3] = (uint8_t)n;
 }
 
-static void add_chunk(struct llm_sim_buf *buf, const char *type, const uint8_t *data, size_t n) {
+static void add_chunk(struct host_text *buf, const char *type, const uint8_t *data, size_t n) {
     uint8_t word[4];
     put32(word, (uint32_t)n);
-    llm_sim_buf_add(buf, word, 4);
+    host_text_add(buf, word, 4);
     const size_t from = buf->len;
-    llm_sim_buf_text(buf, type);
-    llm_sim_buf_add(buf, data, n);
+    host_text_text(buf, type);
+    host_text_add(buf, data, n);
     if (!buf->failed) {
         put32(word, crc32_of((const uint8_t *)buf->ptr + from, buf->len - from));
-        llm_sim_buf_add(buf, word, 4);
+        host_text_add(buf, word, 4);
     }
 }
 
-void llm_sim_png(struct llm_sim_buf *buf, uint32_t seed) {
+void llm_sim_png(struct host_text *buf, uint32_t seed) {
     static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     uint8_t header[13] = {0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0};
     uint8_t data[7 + RAW_BYTES + 4] = {0x78, 0x01, 1}; // zlib with one block that is stored, not packed
@@ -65,20 +65,20 @@ void llm_sim_png(struct llm_sim_buf *buf, uint32_t seed) {
         }
     }
     put32(data + 7 + RAW_BYTES, adler32_of(raw, RAW_BYTES));
-    llm_sim_buf_add(buf, signature, sizeof signature);
+    host_text_add(buf, signature, sizeof signature);
     add_chunk(buf, "IHDR", header, sizeof header);
     add_chunk(buf, "IDAT", data, sizeof data);
     add_chunk(buf, "IEND", header, 0);
 }
 
-void llm_sim_svg(struct llm_sim_buf *buf, uint32_t seed) {
+void llm_sim_svg(struct host_text *buf, uint32_t seed) {
     char colour[6];
     for (int i = 0; i < 6; i++) {
         colour[i] = "0123456789abcdef"[seed >> 4 * i & 15];
     }
-    llm_sim_buf_text(
+    host_text_text(
         buf, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\" width=\"32\" height=\"32\">"
              "<rect width=\"32\" height=\"32\" fill=\"#");
-    llm_sim_buf_add(buf, colour, sizeof colour);
-    llm_sim_buf_text(buf, "\"/><circle cx=\"16\" cy=\"16\" r=\"9\" fill=\"#fff\"/></svg>\n");
+    host_text_add(buf, colour, sizeof colour);
+    host_text_text(buf, "\"/><circle cx=\"16\" cy=\"16\" r=\"9\" fill=\"#fff\"/></svg>\n");
 }

@@ -3,14 +3,14 @@
 #ifndef LLM_SIM_PNG_H
 #define LLM_SIM_PNG_H
 
-#include "sim_buf.h"
+#include "host_text.h"
 
 #define LLM_SIM_PNG_SIDE 32u // pixels
 
 // Append a valid PNG of LLM_SIM_PNG_SIDE squared, 8 bits RGB.
-void llm_sim_png(struct llm_sim_buf *buf, uint32_t seed);
+void llm_sim_png(struct host_text *buf, uint32_t seed);
 
 // Append an SVG of the same picture.
-void llm_sim_svg(struct llm_sim_buf *buf, uint32_t seed);
+void llm_sim_svg(struct host_text *buf, uint32_t seed);
 
 #endif

@@ -82,9 +82,9 @@ static void add_body(struct llm_sim_player *player) {
         n = (size_t)(reply->after - player->sent);
     }
     if (reply->chunked) {
-        struct llm_sim_buf frame = {player->frame, 0, sizeof player->frame, false};
-        llm_sim_buf_hex(&frame, n);
-        llm_sim_buf_text(&frame, "\r\n");
+        struct host_text frame = {player->frame, 0, sizeof player->frame, false};
+        host_text_hex(&frame, n);
+        host_text_text(&frame, "\r\n");
         part(player, player->frame, frame.len);
     }
     part(player, reply->body.ptr + player->at, n);
@@ -166,16 +166,16 @@ int llm_sim_next(struct llm_sim_player *player) {
 }
 
 void llm_sim_made_reset(struct llm_sim_made *made) {
-    llm_sim_buf_reset(&made->head, LLM_SIM_MAX_KEPT_BYTES);
-    llm_sim_buf_reset(&made->body, LLM_SIM_MAX_KEPT_BYTES);
+    host_text_reset(&made->head, LLM_SIM_MAX_KEPT_BYTES);
+    host_text_reset(&made->body, LLM_SIM_MAX_KEPT_BYTES);
     made->reply = (struct llm_sim_reply){.times = 1};
     made->n_ends = 0;
     made->failed = false;
 }
 
 void llm_sim_made_done(struct llm_sim_made *made) {
-    llm_sim_buf_done(&made->head);
-    llm_sim_buf_done(&made->body);
+    host_text_done(&made->head);
+    host_text_done(&made->body);
     free(made->ends);
     made->ends = NULL;
 }
@@ -203,22 +203,22 @@ bool llm_sim_made_end(struct llm_sim_made *made, unsigned status, const char *ty
     }
     llm_sim_head_status(&made->head, status);
     if (type != NULL) {
-        llm_sim_head_field(&made->head, llm_sim_str("content-type"), llm_sim_str(type));
+        llm_sim_head_field(&made->head, host_str("content-type"), host_str(type));
     }
     if (fields != NULL) {
-        llm_sim_buf_text(&made->head, fields);
+        host_text_text(&made->head, fields);
     }
     if (chunked) {
-        llm_sim_buf_text(&made->head, "transfer-encoding: chunked\r\n");
+        host_text_text(&made->head, "transfer-encoding: chunked\r\n");
     } else {
-        llm_sim_buf_text(&made->head, "content-length: ");
-        llm_sim_buf_number(&made->head, made->body.len);
-        llm_sim_buf_text(&made->head, "\r\n");
+        host_text_text(&made->head, "content-length: ");
+        host_text_number(&made->head, made->body.len);
+        host_text_text(&made->head, "\r\n");
     }
-    llm_sim_buf_text(&made->head, "\r\n");
+    host_text_text(&made->head, "\r\n");
     made->reply.status = status;
-    made->reply.head = llm_sim_buf_str(&made->head);
-    made->reply.body = llm_sim_buf_str(&made->body);
+    made->reply.head = host_text_str(&made->head);
+    made->reply.body = host_text_str(&made->body);
     made->reply.chunked = chunked;
     made->reply.ends = made->ends;
     made->reply.n_ends = made->n_ends;

@@ -3,7 +3,7 @@
 #ifndef LLM_SIM_REPLY_H
 #define LLM_SIM_REPLY_H
 
-#include "sim_buf.h"
+#include "host_text.h"
 
 #include <sys/uio.h>
 
@@ -69,7 +69,7 @@ int llm_sim_next(struct llm_sim_player *player);
 // A reply that is made for one request, in buffers that are used again.
 struct llm_sim_made {
     struct llm_sim_reply reply;
-    struct llm_sim_buf head, body;
+    struct host_text head, body;
     size_t *ends;
     size_t n_ends, cap_ends;
     bool failed;

@@ -26,7 +26,7 @@ struct rule {
 };
 
 struct llm_sim_script {
-    struct llm_sim_pool pool;
+    struct host_pool pool;
     llm_str text; // a copy: conditions are slices of it
     struct rule *rules;
     size_t n_rules;
@@ -53,7 +53,7 @@ static llm_status read_header(struct llm_sim_parse *parse, void *target, llm_str
     }
     llm_json_iter it = llm_json_begin(value);
     while (llm_json_next(&it)) {
-        struct header_condition *condition = llm_sim_pool_alloc(parse->pool, sizeof *condition);
+        struct header_condition *condition = host_pool_alloc(parse->pool, sizeof *condition);
         if (condition == NULL) {
             return llm_sim_parse_nomem(parse);
         }
@@ -77,7 +77,7 @@ static llm_status read_body(struct llm_sim_parse *parse, void *target, llm_str v
     }
     llm_json_iter it = llm_json_begin(value);
     while (llm_json_next(&it)) {
-        struct body_condition *condition = llm_sim_pool_alloc(parse->pool, sizeof *condition);
+        struct body_condition *condition = host_pool_alloc(parse->pool, sizeof *condition);
         if (condition == NULL) {
             return llm_sim_parse_nomem(parse);
         }
@@ -150,7 +150,7 @@ static llm_status read_rule(struct llm_sim_parse *parse, struct rule *rule, llm_
     if (rule->name.ptr == NULL) {
         char name[32];
         snprintf(name, sizeof name, "rule %zu", number);
-        rule->name = llm_sim_pool_copy(parse->pool, llm_sim_str(name));
+        rule->name = host_pool_copy(parse->pool, host_str(name));
     }
     return rule->name.ptr == NULL ? llm_sim_parse_nomem(parse) : LLM_OK;
 }
@@ -164,7 +164,7 @@ static llm_status read_rules(struct llm_sim_parse *parse, void *target, llm_str 
     if (n > LLM_SIM_MAX_RULES) {
         return llm_sim_parse_bad(parse, value, "more than %u rules", LLM_SIM_MAX_RULES);
     }
-    script->rules = llm_sim_pool_alloc(parse->pool, (n + 1) * sizeof *script->rules);
+    script->rules = host_pool_alloc(parse->pool, (n + 1) * sizeof *script->rules);
     if (script->rules == NULL) {
         return llm_sim_parse_nomem(parse);
     }
@@ -202,11 +202,11 @@ llm_status llm_sim_script_new(llm_str text, const char *name, const struct llm_s
                               struct llm_sim_script **ret_script, llm_error *err) {
     struct llm_sim_script *script = calloc(1, sizeof *script);
     if (script == NULL) {
-        return llm_sim_fail(err, LLM_E_NOMEM, "%s: out of memory", name);
+        return host_fail(err, LLM_E_NOMEM, "%s: out of memory", name);
     }
     struct llm_sim_parse parse = {.name = name, .pool = &script->pool, .fixtures = fixtures, .err = err};
     script->demo = true;
-    script->text = llm_sim_pool_copy(&script->pool, text);
+    script->text = host_pool_copy(&script->pool, text);
     parse.text = script->text;
     const llm_status status =
         script->text.ptr == NULL ? llm_sim_parse_nomem(&parse) : read_script(&parse, script);
@@ -220,7 +220,7 @@ llm_status llm_sim_script_new(llm_str text, const char *name, const struct llm_s
 
 void llm_sim_script_free(struct llm_sim_script *script) {
     if (script != NULL) {
-        llm_sim_pool_done(&script->pool);
+        host_pool_done(&script->pool);
         free(script);
     }
 }
@@ -232,14 +232,14 @@ bool llm_sim_script_demo(const struct llm_sim_script *script) {
 static bool is_same_string(llm_str a, llm_str b) {
     const llm_str plain_a = llm_json_plain(a), plain_b = llm_json_plain(b);
     if (plain_a.ptr != NULL && plain_b.ptr != NULL) {
-        return llm_sim_same(plain_a, plain_b);
+        return host_same(plain_a, plain_b);
     }
-    struct llm_sim_buf x = {0}, y = {0};
-    llm_json_decode_to(a, llm_sim_buf_sink, &x);
-    llm_json_decode_to(b, llm_sim_buf_sink, &y);
-    const bool same = llm_sim_same(llm_sim_buf_str(&x), llm_sim_buf_str(&y));
-    llm_sim_buf_done(&x);
-    llm_sim_buf_done(&y);
+    struct host_text x = {0}, y = {0};
+    llm_json_decode_to(a, host_text_sink, &x);
+    llm_json_decode_to(b, host_text_sink, &y);
+    const bool same = host_same(host_text_str(&x), host_text_str(&y));
+    host_text_done(&x);
+    host_text_done(&y);
     return same;
 }
 
@@ -252,14 +252,14 @@ static bool is_same_value(llm_str got, llm_str want) {
         return is_same_string(got, want);
     }
     if (type == '0' || type == 't' || type == 'f' || type == 'n') {
-        return llm_sim_same(got, want);
+        return host_same(got, want);
     }
-    struct llm_sim_buf x = {0}, y = {0};
-    llm_sim_buf_minified(&x, got);
-    llm_sim_buf_minified(&y, want);
-    const bool same = llm_sim_same(llm_sim_buf_str(&x), llm_sim_buf_str(&y));
-    llm_sim_buf_done(&x);
-    llm_sim_buf_done(&y);
+    struct host_text x = {0}, y = {0};
+    host_text_minified(&x, got);
+    host_text_minified(&y, want);
+    const bool same = host_same(host_text_str(&x), host_text_str(&y));
+    host_text_done(&x);
+    host_text_done(&y);
     return same;
 }
 
@@ -267,8 +267,8 @@ static bool fits_headers(const struct rule *rule, const struct llm_sim_request *
     for (const struct header_condition *c = rule->headers; c != NULL; c = c->next) {
         bool found = false;
         for (size_t i = 0; i < request->n_headers && !found; i++) {
-            found = llm_sim_same_name(request->headers[i].name, c->name) &&
-                    (c->glob.ptr == NULL || llm_sim_glob(c->glob, request->headers[i].value));
+            found = host_same_name(request->headers[i].name, c->name) &&
+                    (c->glob.ptr == NULL || host_glob(c->glob, request->headers[i].value));
         }
         if (found == (c->glob.ptr == NULL)) {
             return false;
@@ -293,13 +293,13 @@ static bool fits_body(const struct rule *rule, const struct llm_sim_request *req
 }
 
 static bool fits(const struct rule *rule, const struct llm_sim_request *request) {
-    if (rule->method.ptr != NULL && !llm_sim_same(rule->method, request->method)) {
+    if (rule->method.ptr != NULL && !host_same(rule->method, request->method)) {
         return false;
     }
-    if (rule->path.ptr != NULL && !llm_sim_glob(rule->path, request->path)) {
+    if (rule->path.ptr != NULL && !host_glob(rule->path, request->path)) {
         return false;
     }
-    if (rule->query.ptr != NULL && !llm_sim_glob(rule->query, request->query)) {
+    if (rule->query.ptr != NULL && !host_glob(rule->query, request->query)) {
         return false;
     }
     return fits_headers(rule, request) && fits_body(rule, request);

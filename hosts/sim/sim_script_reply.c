@@ -47,9 +47,9 @@ static llm_status read_body(struct llm_sim_parse *parse, void *target, llm_str v
     const bool is_text = llm_json_type(value) == '"';
     draft->type = is_text ? "text/plain; charset=utf-8" : "application/json";
     if (is_text) {
-        llm_sim_buf_decoded(&draft->made.body, value);
+        host_text_decoded(&draft->made.body, value);
     } else {
-        llm_sim_buf_minified(&draft->made.body, value);
+        host_text_minified(&draft->made.body, value);
     }
     return claim_body(parse, draft, value);
 }
@@ -61,15 +61,15 @@ static llm_status read_body_file(struct llm_sim_parse *parse, void *target, llm_
     if (status != LLM_OK) {
         return status;
     }
-    struct llm_sim_buf path = {0};
+    struct host_text path = {0};
     const char *slash = strrchr(parse->name, '/');
     if (slash != NULL && name.len > 0 && name.ptr[0] != '/') {
-        llm_sim_buf_add(&path, parse->name, (size_t)(slash + 1 - parse->name));
+        host_text_add(&path, parse->name, (size_t)(slash + 1 - parse->name));
     }
-    llm_sim_buf_add(&path, name.ptr, name.len + 1);
+    host_text_add(&path, name.ptr, name.len + 1);
     llm_error why = LLM_ERROR_INIT;
-    status = path.failed ? LLM_E_NOMEM : llm_sim_buf_file(&draft->made.body, path.ptr, &why);
-    llm_sim_buf_done(&path);
+    status = path.failed ? LLM_E_NOMEM : host_text_file(&draft->made.body, path.ptr, &why);
+    host_text_done(&path);
     draft->type = llm_sim_type_of(name);
     if (status != LLM_OK) {
         return llm_sim_parse_bad(parse, value, "%s", why.message);
@@ -84,7 +84,7 @@ static llm_status read_base64(struct llm_sim_parse *parse, void *target, llm_str
     if (status != LLM_OK) {
         return status;
     }
-    if (!llm_sim_buf_unbase64(&draft->made.body, text)) {
+    if (!host_text_unbase64(&draft->made.body, text)) {
         return llm_sim_parse_bad(parse, value, "this is not base64");
     }
     draft->type = "application/octet-stream";
@@ -97,7 +97,7 @@ static llm_status read_raw(struct llm_sim_parse *parse, void *target, llm_str va
         return llm_sim_parse_bad(parse, value, "a string is expected here");
     }
     draft->raw = true;
-    llm_sim_buf_decoded(&draft->made.body, value);
+    host_text_decoded(&draft->made.body, value);
     return claim_body(parse, draft, value);
 }
 
@@ -107,51 +107,51 @@ static llm_status read_raw_base64(struct llm_sim_parse *parse, void *target, llm
 }
 
 // data: one field a line, as the format asks for.
-static void add_data(struct llm_sim_buf *body, llm_str value) {
+static void add_data(struct host_text *body, llm_str value) {
     if (llm_json_type(value) != '"') {
-        llm_sim_buf_text(body, "data: ");
-        llm_sim_buf_minified(body, value);
-        llm_sim_buf_text(body, "\n");
+        host_text_text(body, "data: ");
+        host_text_minified(body, value);
+        host_text_text(body, "\n");
         return;
     }
-    struct llm_sim_buf text = {0};
-    llm_sim_buf_decoded(&text, value);
-    llm_str rest = llm_sim_buf_str(&text);
+    struct host_text text = {0};
+    host_text_decoded(&text, value);
+    llm_str rest = host_text_str(&text);
     bool more = true;
     while (more) {
         const char *lf = memchr(rest.ptr, '\n', rest.len);
         const size_t n = lf == NULL ? rest.len : (size_t)(lf - rest.ptr);
-        llm_sim_buf_text(body, "data: ");
-        llm_sim_buf_add(body, rest.ptr, n);
-        llm_sim_buf_text(body, "\n");
+        host_text_text(body, "data: ");
+        host_text_add(body, rest.ptr, n);
+        host_text_text(body, "\n");
         more = lf != NULL;
         rest = more ? (llm_str){lf + 1, rest.len - n - 1} : rest;
     }
     body->failed |= text.failed;
-    llm_sim_buf_done(&text);
+    host_text_done(&text);
 }
 
-static void add_event(struct llm_sim_buf *body, llm_str item) {
+static void add_event(struct host_text *body, llm_str item) {
     const llm_str raw = llm_json_get(item, "$raw");
     const llm_str name = llm_json_get(item, "$event");
     if (raw.ptr != NULL) {
-        llm_sim_buf_decoded(body, raw);
+        host_text_decoded(body, raw);
         return;
     }
     if (name.ptr != NULL) {
-        llm_sim_buf_text(body, "event: ");
-        llm_sim_buf_decoded(body, name);
-        llm_sim_buf_text(body, "\n");
+        host_text_text(body, "event: ");
+        host_text_decoded(body, name);
+        host_text_text(body, "\n");
         item = llm_json_get(item, "data");
     }
     if (item.ptr != NULL) {
         add_data(body, item);
     }
-    llm_sim_buf_text(body, "\n");
+    host_text_text(body, "\n");
 }
 
 static llm_status read_items(struct llm_sim_parse *parse, struct draft *draft, llm_str value,
-                             void (*add)(struct llm_sim_buf *body, llm_str item)) {
+                             void (*add)(struct host_text *body, llm_str item)) {
     if (llm_json_type(value) != '[') {
         return llm_sim_parse_bad(parse, value, "a list is expected here");
     }
@@ -169,13 +169,13 @@ static llm_status read_sse(struct llm_sim_parse *parse, void *target, llm_str va
     return read_items(parse, target, value, add_event);
 }
 
-static void add_line(struct llm_sim_buf *body, llm_str item) {
+static void add_line(struct host_text *body, llm_str item) {
     if (llm_json_type(item) == '"') {
-        llm_sim_buf_decoded(body, item);
+        host_text_decoded(body, item);
     } else {
-        llm_sim_buf_minified(body, item);
+        host_text_minified(body, item);
     }
-    llm_sim_buf_text(body, "\n");
+    host_text_text(body, "\n");
 }
 
 static llm_status read_lines(struct llm_sim_parse *parse, void *target, llm_str value) {
@@ -232,7 +232,7 @@ static llm_status read_chunks(struct llm_sim_parse *parse, void *target, llm_str
     struct llm_sim_reply *reply = ((struct draft *)target)->reply;
     const bool is_list = llm_json_type(value) == '[';
     const size_t n = is_list ? llm_json_count(value) : 1;
-    uint32_t *sizes = llm_sim_pool_alloc(parse->pool, (n + 1) * sizeof *sizes);
+    uint32_t *sizes = host_pool_alloc(parse->pool, (n + 1) * sizeof *sizes);
     if (sizes == NULL) {
         return llm_sim_parse_nomem(parse);
     }
@@ -333,7 +333,7 @@ static llm_status read_fault(struct llm_sim_parse *parse, void *target, llm_str 
 }
 
 // One field, or one for each value of a list.  null: none, also not the one that would be there by itself.
-static llm_status add_field(struct llm_sim_parse *parse, struct llm_sim_buf *head, llm_str name,
+static llm_status add_field(struct llm_sim_parse *parse, struct host_text *head, llm_str name,
                             llm_str value) {
     const bool is_list = llm_json_type(value) == '[';
     const size_t n = is_list ? llm_json_count(value) : llm_json_type(value) != 'n';
@@ -349,7 +349,7 @@ static llm_status add_field(struct llm_sim_parse *parse, struct llm_sim_buf *hea
 }
 
 static llm_status build_head(struct llm_sim_parse *parse, struct draft *draft, size_t body_bytes) {
-    struct llm_sim_buf *head = &draft->made.head;
+    struct host_text *head = &draft->made.head;
     bool has_type = draft->type == NULL, has_framing = false;
     llm_sim_head_status(head, draft->reply->status);
     llm_json_iter it = llm_json_begin(draft->headers);
@@ -360,35 +360,35 @@ static llm_status build_head(struct llm_sim_parse *parse, struct draft *draft, s
         if (status != LLM_OK) {
             return status;
         }
-        has_type |= llm_sim_same_name(name, llm_sim_str("content-type"));
-        has_framing |= llm_sim_same_name(name, llm_sim_str("content-length")) ||
-                       llm_sim_same_name(name, llm_sim_str("transfer-encoding"));
+        has_type |= host_same_name(name, host_str("content-type"));
+        has_framing |= host_same_name(name, host_str("content-length")) ||
+                       host_same_name(name, host_str("transfer-encoding"));
     }
     if (!has_type) {
-        llm_sim_head_field(head, llm_sim_str("content-type"), llm_sim_str(draft->type));
+        llm_sim_head_field(head, host_str("content-type"), host_str(draft->type));
     }
     if (!has_framing && draft->reply->chunked) {
-        llm_sim_buf_text(head, "transfer-encoding: chunked\r\n");
+        host_text_text(head, "transfer-encoding: chunked\r\n");
     } else if (!has_framing && !draft->reply->close_after) {
         const int64_t length = (int64_t)body_bytes + draft->length_by;
-        llm_sim_buf_text(head, "content-length: ");
-        llm_sim_buf_number(head, length > 0 ? (uint64_t)length : 0);
-        llm_sim_buf_text(head, "\r\n");
+        host_text_text(head, "content-length: ");
+        host_text_number(head, length > 0 ? (uint64_t)length : 0);
+        host_text_text(head, "\r\n");
     }
     draft->reply->close_after |= has_framing || draft->length_by != 0;
-    llm_sim_buf_text(head, "\r\n");
+    host_text_text(head, "\r\n");
     return LLM_OK;
 }
 
 static llm_status keep(struct llm_sim_parse *parse, struct draft *draft) {
     struct llm_sim_reply *reply = draft->reply;
     struct llm_sim_made *made = &draft->made;
-    reply->body = llm_sim_pool_copy(parse->pool, llm_sim_buf_str(&made->body));
+    reply->body = host_pool_copy(parse->pool, host_text_str(&made->body));
     if (!draft->raw) {
-        reply->head = llm_sim_pool_copy(parse->pool, llm_sim_buf_str(&made->head));
+        reply->head = host_pool_copy(parse->pool, host_text_str(&made->head));
     }
     if (made->n_ends > 0 && made->body.len > 0) {
-        size_t *ends = llm_sim_pool_alloc(parse->pool, made->n_ends * sizeof *ends);
+        size_t *ends = host_pool_alloc(parse->pool, made->n_ends * sizeof *ends);
         if (ends == NULL) {
             return llm_sim_parse_nomem(parse);
         }

@@ -73,17 +73,15 @@ static llm_status open_listener(struct llm_sim *sim, const char *text, llm_error
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
     if (!split_address(text, host, sizeof host, &port)) {
-        return llm_sim_fail(err, LLM_E_CONFIG, "\"%s\" is no address to listen on; 127.0.0.1:8080 is one",
-                            text);
+        return host_fail(err, LLM_E_CONFIG, "\"%s\" is no address to listen on; 127.0.0.1:8080 is one", text);
     }
     if (getaddrinfo(host, port, &hints, &found) != 0) {
-        return llm_sim_fail(err, LLM_E_CONFIG, "\"%s\" is no address to listen on; 127.0.0.1:8080 is one",
-                            text);
+        return host_fail(err, LLM_E_CONFIG, "\"%s\" is no address to listen on; 127.0.0.1:8080 is one", text);
     }
     sim->listener = bind_to(found);
     freeaddrinfo(found);
     if (sim->listener < 0) {
-        return llm_sim_fail(err, LLM_E_TRANSPORT, "cannot listen on %s: %s", text, strerror(errno));
+        return host_fail(err, LLM_E_TRANSPORT, "cannot listen on %s: %s", text, strerror(errno));
     }
     find_port(sim, host);
     return LLM_OK;
@@ -97,7 +95,7 @@ static llm_status open_loop(struct llm_sim *sim, llm_error *err) {
     if (sim->epoll < 0 || sim->stopper < 0 ||
         epoll_ctl(sim->epoll, EPOLL_CTL_ADD, sim->listener, &on_listener) != 0 ||
         epoll_ctl(sim->epoll, EPOLL_CTL_ADD, sim->stopper, &on_stopper) != 0) {
-        return llm_sim_fail(err, LLM_E_TRANSPORT, "cannot wait for connections: %s", strerror(errno));
+        return host_fail(err, LLM_E_TRANSPORT, "cannot wait for connections: %s", strerror(errno));
     }
     return LLM_OK;
 }
@@ -110,27 +108,27 @@ static llm_status open_log(struct llm_sim *sim, const char *file, llm_error *err
     sim->log.fd =
         is_stdout ? dup(STDOUT_FILENO) : open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (sim->log.fd < 0) {
-        return llm_sim_fail(err, LLM_E_CONFIG, "%s: cannot be written: %s", file, strerror(errno));
+        return host_fail(err, LLM_E_CONFIG, "%s: cannot be written: %s", file, strerror(errno));
     }
     return LLM_OK;
 }
 
 static llm_status read_script(struct llm_sim *sim, const struct llm_sim_options *options, llm_error *err) {
-    struct llm_sim_buf text = {0};
+    struct host_text text = {0};
     const char *name = options->script != NULL ? options->script : "rules";
     llm_status status = LLM_OK;
     if (options->script == NULL && options->rules == NULL) {
         return LLM_OK;
     }
     if (options->script != NULL) {
-        status = llm_sim_buf_file(&text, options->script, err);
+        status = host_text_file(&text, options->script, err);
     } else {
-        llm_sim_buf_text(&text, options->rules);
+        host_text_text(&text, options->rules);
     }
     if (status == LLM_OK) {
-        status = llm_sim_script_new(llm_sim_buf_str(&text), name, sim->fixtures, &sim->script, err);
+        status = llm_sim_script_new(host_text_str(&text), name, sim->fixtures, &sim->script, err);
     }
-    llm_sim_buf_done(&text);
+    host_text_done(&text);
     return status;
 }
 
@@ -151,7 +149,7 @@ static llm_status open_all(struct llm_sim *sim, const struct llm_sim_options *op
 llm_status llm_sim_new(const struct llm_sim_options *options, struct llm_sim **ret_sim, llm_error *err) {
     struct llm_sim *sim = calloc(1, sizeof *sim);
     if (sim == NULL) {
-        return llm_sim_fail(err, LLM_E_NOMEM, "out of memory");
+        return host_fail(err, LLM_E_NOMEM, "out of memory");
     }
     sim->epoll = sim->listener = sim->stopper = sim->log.fd = -1;
     const llm_status status = open_all(sim, options, err);
@@ -159,7 +157,7 @@ llm_status llm_sim_new(const struct llm_sim_options *options, struct llm_sim **r
         llm_sim_free(sim);
         return status;
     }
-    sim->demo.origin = llm_sim_str(sim->url);
+    sim->demo.origin = host_str(sim->url);
     sim->demo.chunk_bytes = options->chunk_bytes;
     sim->demo.delay_ms = options->delay_ms;
     sim->no_demo = options->no_demo || (sim->script != NULL && !llm_sim_script_demo(sim->script));
@@ -189,7 +187,7 @@ void llm_sim_free(struct llm_sim *sim) {
     close_one(sim->listener);
     close_one(sim->stopper);
     close_one(sim->log.fd);
-    llm_sim_buf_done(&sim->log.line);
+    host_text_done(&sim->log.line);
     llm_sim_timers_done(&sim->timers);
     llm_sim_demo_done(&sim->demo);
     llm_sim_script_free(sim->script);

@@ -31,7 +31,7 @@ struct llm_sim_conn {
     bool peer_done; // the other side sends no more
     bool continued; // 100 Continue was sent
     uint64_t number;
-    struct llm_sim_buf in;
+    struct host_text in;
     struct llm_sim_player player;
     struct llm_sim_made made;
     struct llm_sim_reader reader;

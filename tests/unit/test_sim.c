@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The parts of the simulator by themselves: buffers, requests, timers, players, scripts.
 #include "check_main.h"
-#include "sim_buf.h"
+#include "host_text.h"
 #include "sim_fixture.h"
 #include "sim_http.h"
 #include "sim_png.h"
@@ -32,7 +32,7 @@ START_TEST(globs_cover_what_they_say) {
         {"*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ck_assert_msg(llm_sim_glob(llm_sim_str(cases[i].glob), llm_sim_str(cases[i].text)) == cases[i].want,
+        ck_assert_msg(host_glob(host_str(cases[i].glob), host_str(cases[i].text)) == cases[i].want,
                       "%s over %s", cases[i].glob, cases[i].text);
     }
 }
@@ -44,39 +44,39 @@ START_TEST(base64_goes_there_and_back) {
         for (size_t i = 0; i < n; i++) {
             bytes[i] = (char)(i * 37 + n);
         }
-        struct llm_sim_buf text = {0}, back = {0};
-        llm_sim_buf_base64(&text, bytes, n);
+        struct host_text text = {0}, back = {0};
+        host_text_base64(&text, bytes, n);
         ck_assert_uint_eq(text.len, (n + 2) / 3 * 4);
-        ck_assert(llm_sim_buf_unbase64(&back, llm_sim_buf_str(&text)));
-        ck_assert(llm_sim_same(llm_sim_buf_str(&back), (llm_str){bytes, n}));
-        llm_sim_buf_done(&text);
-        llm_sim_buf_done(&back);
+        ck_assert(host_text_unbase64(&back, host_text_str(&text)));
+        ck_assert(host_same(host_text_str(&back), (llm_str){bytes, n}));
+        host_text_done(&text);
+        host_text_done(&back);
     }
-    struct llm_sim_buf back = {0};
-    ck_assert(!llm_sim_buf_unbase64(&back, llm_sim_str("ab!d")));
-    llm_sim_buf_done(&back);
+    struct host_text back = {0};
+    ck_assert(!host_text_unbase64(&back, host_str("ab!d")));
+    host_text_done(&back);
 }
 END_TEST
 
 START_TEST(minified_json_keeps_strings) {
-    struct llm_sim_buf buf = {0};
-    llm_sim_buf_minified(&buf, llm_sim_str("{ \"a b\" : [ 1 ,\n\t\"x \\\" y\" ] }"));
-    ck_assert(llm_sim_same(llm_sim_buf_str(&buf), llm_sim_str("{\"a b\":[1,\"x \\\" y\"]}")));
-    llm_sim_buf_done(&buf);
+    struct host_text buf = {0};
+    host_text_minified(&buf, host_str("{ \"a b\" : [ 1 ,\n\t\"x \\\" y\" ] }"));
+    ck_assert(host_same(host_text_str(&buf), host_str("{\"a b\":[1,\"x \\\" y\"]}")));
+    host_text_done(&buf);
 }
 END_TEST
 
 // Feed a request in steps of that many bytes.  The result of the last look.
-static int feed(struct llm_sim_reader *reader, struct llm_sim_buf *in, llm_str bytes, size_t step) {
+static int feed(struct llm_sim_reader *reader, struct host_text *in, llm_str bytes, size_t step) {
     int result = LLM_SIM_READ_MORE;
     llm_sim_reader_reset(reader);
     for (size_t at = 0; at < bytes.len && result == LLM_SIM_READ_MORE; at += step) {
         const size_t n = bytes.len - at < step ? bytes.len - at : step;
         // A buffer that moves at every step shows slices that were kept too long.
-        struct llm_sim_buf moved = {0};
-        llm_sim_buf_add(&moved, in->ptr, in->len);
-        llm_sim_buf_add(&moved, bytes.ptr + at, n);
-        llm_sim_buf_done(in);
+        struct host_text moved = {0};
+        host_text_add(&moved, in->ptr, in->len);
+        host_text_add(&moved, bytes.ptr + at, n);
+        host_text_done(in);
         *in = moved;
         result = llm_sim_read(reader, in);
     }
@@ -117,19 +117,19 @@ START_TEST(requests_are_read_whole_and_in_pieces) {
         {"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7fffffff\r\n", NULL, 413},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const llm_str bytes = llm_sim_str(cases[i].request);
+        const llm_str bytes = host_str(cases[i].request);
         for (size_t step = 1; step <= bytes.len; step += step < 5 ? 1 : bytes.len) {
             static struct llm_sim_reader reader;
-            struct llm_sim_buf in = {0};
+            struct host_text in = {0};
             const int got = feed(&reader, &in, bytes, step);
             ck_assert_msg(got == cases[i].want, "case %zu, step %zu: %d", i, step, got);
             if (got == LLM_SIM_READ_READY) {
-                ck_assert(llm_sim_same(reader.request.path, llm_sim_str("/a")));
-                ck_assert(llm_sim_same(reader.request.query, llm_sim_str("b=c")));
-                ck_assert_msg(llm_sim_same(reader.request.body, llm_sim_str(cases[i].body)), "case %zu", i);
+                ck_assert(host_same(reader.request.path, host_str("/a")));
+                ck_assert(host_same(reader.request.query, host_str("b=c")));
+                ck_assert_msg(host_same(reader.request.body, host_str(cases[i].body)), "case %zu", i);
                 ck_assert_uint_eq(reader.consumed, in.len);
             }
-            llm_sim_buf_done(&in);
+            host_text_done(&in);
         }
     }
 }
@@ -138,28 +138,28 @@ END_TEST
 START_TEST(heads_have_a_limit) {
     static struct llm_sim_reader reader;
     for (int past = 0; past < 2; past++) {
-        struct llm_sim_buf text = {0}, in = {0};
-        llm_sim_buf_text(&text, "GET / HTTP/1.1\r\na: ");
+        struct host_text text = {0}, in = {0};
+        host_text_text(&text, "GET / HTTP/1.1\r\na: ");
         while (text.len < LLM_SIM_MAX_HEAD_BYTES - 4 + (size_t)past) {
-            llm_sim_buf_text(&text, "x");
+            host_text_text(&text, "x");
         }
-        llm_sim_buf_text(&text, "\r\n\r\n");
-        ck_assert_int_eq(feed(&reader, &in, llm_sim_buf_str(&text), 65536 * 2),
+        host_text_text(&text, "\r\n\r\n");
+        ck_assert_int_eq(feed(&reader, &in, host_text_str(&text), 65536 * 2),
                          past ? 431 : LLM_SIM_READ_READY);
-        llm_sim_buf_done(&text);
-        llm_sim_buf_done(&in);
+        host_text_done(&text);
+        host_text_done(&in);
     }
     for (unsigned n = LLM_SIM_MAX_HEADERS; n <= LLM_SIM_MAX_HEADERS + 1; n++) {
-        struct llm_sim_buf text = {0}, in = {0};
-        llm_sim_buf_text(&text, "GET / HTTP/1.1\r\n");
+        struct host_text text = {0}, in = {0};
+        host_text_text(&text, "GET / HTTP/1.1\r\n");
         for (unsigned i = 0; i < n; i++) {
-            llm_sim_buf_text(&text, "a: b\r\n");
+            host_text_text(&text, "a: b\r\n");
         }
-        llm_sim_buf_text(&text, "\r\n");
-        ck_assert_int_eq(feed(&reader, &in, llm_sim_buf_str(&text), 65536),
+        host_text_text(&text, "\r\n");
+        ck_assert_int_eq(feed(&reader, &in, host_text_str(&text), 65536),
                          n > LLM_SIM_MAX_HEADERS ? 431 : LLM_SIM_READ_READY);
-        llm_sim_buf_done(&text);
-        llm_sim_buf_done(&in);
+        host_text_done(&text);
+        host_text_done(&in);
     }
 }
 END_TEST
@@ -196,19 +196,19 @@ static const char *played(const struct llm_sim_reply *reply) {
     static char text[4096];
     static const char ends[] = "?WOCAH";
     struct llm_sim_player player;
-    struct llm_sim_buf out = {text, 0, sizeof text, false};
+    struct host_text out = {text, 0, sizeof text, false};
     llm_sim_play(&player, reply);
     for (;;) {
         const int next = llm_sim_next(&player);
         for (int i = 0; next == LLM_SIM_PIECE && i < player.n_parts; i++) {
-            llm_sim_buf_add(&out, player.parts[i].iov_base, player.parts[i].iov_len);
+            host_text_add(&out, player.parts[i].iov_base, player.parts[i].iov_len);
         }
-        llm_sim_buf_text(&out, next == LLM_SIM_PIECE ? "|" : "");
+        host_text_text(&out, next == LLM_SIM_PIECE ? "|" : "");
         if (next != LLM_SIM_PIECE) {
-            llm_sim_buf_add(&out, &ends[next], 1);
+            host_text_add(&out, &ends[next], 1);
         }
         if (next != LLM_SIM_PIECE && next != LLM_SIM_WAIT) {
-            llm_sim_buf_add(&out, "", 1);
+            host_text_add(&out, "", 1);
             return text;
         }
     }
@@ -217,8 +217,7 @@ static const char *played(const struct llm_sim_reply *reply) {
 START_TEST(answers_are_cut_as_asked) {
     static const uint32_t one[] = {1}, mixed[] = {2, 3};
     static const size_t ends[] = {3, 6};
-    const struct llm_sim_reply plain = {
-        .head = llm_sim_str("H\r\n"), .body = llm_sim_str("abcdef"), .times = 1};
+    const struct llm_sim_reply plain = {.head = host_str("H\r\n"), .body = host_str("abcdef"), .times = 1};
     struct llm_sim_reply reply = plain;
     ck_assert_str_eq(played(&reply), "H\r\nabcdef|O");
     reply.sizes = one;
@@ -246,7 +245,7 @@ START_TEST(answers_are_cut_as_asked) {
 END_TEST
 
 START_TEST(faults_come_where_they_are_asked_for) {
-    const struct llm_sim_reply plain = {.head = llm_sim_str("H"), .body = llm_sim_str("abcdef"), .times = 1};
+    const struct llm_sim_reply plain = {.head = host_str("H"), .body = host_str("abcdef"), .times = 1};
     struct llm_sim_reply reply = plain;
     reply.fault = LLM_SIM_CUT;
     ck_assert_str_eq(played(&reply), "H|C");
@@ -299,7 +298,7 @@ START_TEST(scripts_that_are_wrong_say_where) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct llm_sim_script *script = NULL;
         llm_error err = LLM_ERROR_INIT;
-        ck_assert_int_eq(llm_sim_script_new(llm_sim_str(cases[i].script), "s.json", NULL, &script, &err),
+        ck_assert_int_eq(llm_sim_script_new(host_str(cases[i].script), "s.json", NULL, &script, &err),
                          LLM_E_CONFIG);
         ck_assert_ptr_null(script);
         ck_assert_msg(strncmp(err.message, cases[i].want, strlen(cases[i].want)) == 0, "%zu: %s", i,
@@ -311,10 +310,10 @@ END_TEST
 static struct llm_sim_request made_request(const char *method, const char *path, const char *body) {
     struct llm_sim_request request;
     memset(&request, 0, sizeof request);
-    request.method = llm_sim_str(method);
-    request.path = llm_sim_str(path);
-    request.body = llm_sim_str(body);
-    request.headers[0] = (llm_header){llm_sim_str("X-Key"), llm_sim_str("abc")};
+    request.method = host_str(method);
+    request.path = host_str(path);
+    request.body = host_str(body);
+    request.headers[0] = (llm_header){host_str("X-Key"), host_str("abc")};
     request.n_headers = 1;
     return request;
 }
@@ -347,8 +346,7 @@ START_TEST(rules_match_what_they_name) {
     };
     struct llm_sim_script *script = NULL;
     llm_error err = LLM_ERROR_INIT;
-    ck_assert_msg(llm_sim_script_new(llm_sim_str(text), "s", NULL, &script, &err) == LLM_OK, "%s",
-                  err.message);
+    ck_assert_msg(llm_sim_script_new(host_str(text), "s", NULL, &script, &err) == LLM_OK, "%s", err.message);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct llm_sim_request request = made_request(cases[i].method, cases[i].path, cases[i].body);
         struct llm_sim_hit hit;
@@ -393,7 +391,7 @@ START_TEST(bodies_are_built_as_written) {
         llm_error err = LLM_ERROR_INIT;
         char text[512];
         snprintf(text, sizeof text, "[{\"reply\":%s}]", cases[i].reply);
-        ck_assert_msg(llm_sim_script_new(llm_sim_str(text), "s", NULL, &script, &err) == LLM_OK, "%s",
+        ck_assert_msg(llm_sim_script_new(host_str(text), "s", NULL, &script, &err) == LLM_OK, "%s",
                       err.message);
         const struct llm_sim_request request = made_request("GET", "/", "");
         struct llm_sim_hit hit;
@@ -405,15 +403,15 @@ START_TEST(bodies_are_built_as_written) {
 END_TEST
 
 START_TEST(pictures_are_whole) {
-    struct llm_sim_buf png = {0}, svg = {0};
+    struct host_text png = {0}, svg = {0};
     llm_sim_png(&png, 12345);
     llm_sim_svg(&svg, 12345);
     ck_assert_uint_gt(png.len, 3000);
     ck_assert(memcmp(png.ptr, "\x89PNG\r\n\x1a\n", 8) == 0);
     ck_assert(memcmp(png.ptr + png.len - 12, "\0\0\0\0IEND\xae\x42\x60\x82", 12) == 0);
     ck_assert(svg.len > 20 && memcmp(svg.ptr, "<svg ", 5) == 0);
-    llm_sim_buf_done(&png);
-    llm_sim_buf_done(&svg);
+    host_text_done(&png);
+    host_text_done(&svg);
 }
 END_TEST
 

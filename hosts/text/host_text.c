@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "sim_buf.h"
-
-#include "sim.h"
+#include "host_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool llm_sim_buf_reserve(struct llm_sim_buf *buf, size_t n) {
+bool host_text_reserve(struct host_text *buf, size_t n) {
     if (n <= buf->cap - buf->len) {
         return true;
     }
@@ -33,43 +31,43 @@ bool llm_sim_buf_reserve(struct llm_sim_buf *buf, size_t n) {
     return true;
 }
 
-void llm_sim_buf_add(struct llm_sim_buf *buf, const void *p, size_t n) {
-    if (n == 0 || !llm_sim_buf_reserve(buf, n)) {
+void host_text_add(struct host_text *buf, const void *p, size_t n) {
+    if (n == 0 || !host_text_reserve(buf, n)) {
         return;
     }
     memcpy(buf->ptr + buf->len, p, n);
     buf->len += n;
 }
 
-void llm_sim_buf_text(struct llm_sim_buf *buf, const char *text) {
-    llm_sim_buf_add(buf, text, strlen(text));
+void host_text_text(struct host_text *buf, const char *text) {
+    host_text_add(buf, text, strlen(text));
 }
 
-void llm_sim_buf_number(struct llm_sim_buf *buf, uint64_t n) {
+void host_text_number(struct host_text *buf, uint64_t n) {
     char digits[20];
     size_t at = sizeof digits;
     do {
         digits[--at] = (char)('0' + n % 10);
         n /= 10;
     } while (n > 0);
-    llm_sim_buf_add(buf, digits + at, sizeof digits - at);
+    host_text_add(buf, digits + at, sizeof digits - at);
 }
 
-void llm_sim_buf_hex(struct llm_sim_buf *buf, uint64_t n) {
+void host_text_hex(struct host_text *buf, uint64_t n) {
     char digits[16];
     size_t at = sizeof digits;
     do {
         digits[--at] = "0123456789abcdef"[n % 16];
         n /= 16;
     } while (n > 0);
-    llm_sim_buf_add(buf, digits + at, sizeof digits - at);
+    host_text_add(buf, digits + at, sizeof digits - at);
 }
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void llm_sim_buf_base64(struct llm_sim_buf *buf, const void *p, size_t n) {
+void host_text_base64(struct host_text *buf, const void *p, size_t n) {
     const uint8_t *from = p;
-    if (!llm_sim_buf_reserve(buf, n / 3 * 4 + 4)) {
+    if (!host_text_reserve(buf, n / 3 * 4 + 4)) {
         return;
     }
     char *to = buf->ptr + buf->len;
@@ -91,13 +89,13 @@ void llm_sim_buf_base64(struct llm_sim_buf *buf, const void *p, size_t n) {
     buf->len = (size_t)(to - buf->ptr);
 }
 
-void llm_sim_buf_decoded(struct llm_sim_buf *buf, llm_str string) {
-    if (llm_json_decode_to(string, llm_sim_buf_sink, buf) != LLM_OK) {
+void host_text_decoded(struct host_text *buf, llm_str string) {
+    if (llm_json_decode_to(string, host_text_sink, buf) != LLM_OK) {
         buf->failed = true;
     }
 }
 
-bool llm_sim_buf_unbase64(struct llm_sim_buf *buf, llm_str text) {
+bool host_text_unbase64(struct host_text *buf, llm_str text) {
     uint32_t word = 0;
     unsigned bits = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -113,80 +111,80 @@ bool llm_sim_buf_unbase64(struct llm_sim_buf *buf, llm_str text) {
         bits += 6;
         if (bits >= 8) {
             bits -= 8;
-            llm_sim_buf_add(buf, &(char){(char)(word >> bits & 255)}, 1);
+            host_text_add(buf, &(char){(char)(word >> bits & 255)}, 1);
         }
     }
     return !buf->failed;
 }
 
-void llm_sim_buf_reset(struct llm_sim_buf *buf, size_t keep) {
+void host_text_reset(struct host_text *buf, size_t keep) {
     if (buf->cap > keep) {
-        llm_sim_buf_done(buf);
+        host_text_done(buf);
         return;
     }
     buf->len = 0;
     buf->failed = false;
 }
 
-void llm_sim_buf_done(struct llm_sim_buf *buf) {
+void host_text_done(struct host_text *buf) {
     free(buf->ptr);
-    *buf = (struct llm_sim_buf){0};
+    *buf = (struct host_text){0};
 }
 
-llm_str llm_sim_buf_str(const struct llm_sim_buf *buf) {
+llm_str host_text_str(const struct host_text *buf) {
     return (llm_str){buf->ptr != NULL ? buf->ptr : "", buf->len};
 }
 
-llm_status llm_sim_buf_sink(void *ctx, const void *p, size_t n) {
-    struct llm_sim_buf *buf = ctx;
-    llm_sim_buf_add(buf, p, n);
+llm_status host_text_sink(void *ctx, const void *p, size_t n) {
+    struct host_text *buf = ctx;
+    host_text_add(buf, p, n);
     return buf->failed ? LLM_E_NOMEM : LLM_OK;
 }
 
-static llm_status read_all(struct llm_sim_buf *buf, int fd, const char *path, llm_error *err) {
+static llm_status read_all(struct host_text *buf, int fd, const char *path, llm_error *err) {
     for (;;) {
-        if (!llm_sim_buf_reserve(buf, 16384)) {
-            return llm_sim_fail(err, LLM_E_NOMEM, "%s: out of memory", path);
+        if (!host_text_reserve(buf, 16384)) {
+            return host_fail(err, LLM_E_NOMEM, "%s: out of memory", path);
         }
         const ssize_t got = read(fd, buf->ptr + buf->len, buf->cap - buf->len);
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got < 0) {
-            return llm_sim_fail(err, LLM_E_CONFIG, "%s: cannot be read: %s", path, strerror(errno));
+            return host_fail(err, LLM_E_CONFIG, "%s: cannot be read: %s", path, strerror(errno));
         }
         if (got == 0) {
             return LLM_OK;
         }
         buf->len += (size_t)got;
-        if (buf->len > LLM_SIM_MAX_FILE_BYTES) {
-            return llm_sim_fail(err, LLM_E_CONFIG, "%s: larger than %u bytes", path, LLM_SIM_MAX_FILE_BYTES);
+        if (buf->len > HOST_MAX_FILE_BYTES) {
+            return host_fail(err, LLM_E_CONFIG, "%s: larger than %u bytes", path, HOST_MAX_FILE_BYTES);
         }
     }
 }
 
-llm_status llm_sim_buf_file(struct llm_sim_buf *buf, const char *path, llm_error *err) {
+llm_status host_text_file(struct host_text *buf, const char *path, llm_error *err) {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return llm_sim_fail(err, LLM_E_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
+        return host_fail(err, LLM_E_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
     }
     const llm_status status = read_all(buf, fd, path, err);
     close(fd);
     return status;
 }
 
-struct llm_sim_pool_block {
-    struct llm_sim_pool_block *below;
+struct host_pool_block {
+    struct host_pool_block *below;
     size_t used, cap;
     _Alignas(max_align_t) char data[];
 };
 
-void *llm_sim_pool_alloc(struct llm_sim_pool *pool, size_t n) {
+void *host_pool_alloc(struct host_pool *pool, size_t n) {
     if (n > SIZE_MAX / 4) {
         return NULL;
     }
     n = (n + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
-    struct llm_sim_pool_block *top = pool->top;
+    struct host_pool_block *top = pool->top;
     if (top == NULL || n > top->cap - top->used) {
         const size_t cap = n > 16384 ? n : 16384;
         top = calloc(1, sizeof *top + cap);
@@ -202,37 +200,37 @@ void *llm_sim_pool_alloc(struct llm_sim_pool *pool, size_t n) {
     return cut;
 }
 
-llm_str llm_sim_pool_copy(struct llm_sim_pool *pool, llm_str text) {
-    char *copy = llm_sim_pool_alloc(pool, text.len + 1);
+llm_str host_pool_copy(struct host_pool *pool, llm_str text) {
+    char *copy = host_pool_alloc(pool, text.len + 1);
     if (copy != NULL && text.len > 0) {
         memcpy(copy, text.ptr, text.len);
     }
     return (llm_str){copy, copy != NULL ? text.len : 0};
 }
 
-llm_str llm_sim_pool_decode(struct llm_sim_pool *pool, llm_str string) {
+llm_str host_pool_decode(struct host_pool *pool, llm_str string) {
     if (llm_json_type(string) != '"') {
         return (llm_str){0};
     }
     const size_t len = llm_json_decoded_len(string);
-    char *copy = llm_sim_pool_alloc(pool, len + 1);
+    char *copy = host_pool_alloc(pool, len + 1);
     if (copy == NULL || llm_json_decode(string, copy, len) != len) {
         return (llm_str){0};
     }
     return (llm_str){copy, len};
 }
 
-void llm_sim_pool_done(struct llm_sim_pool *pool) {
+void host_pool_done(struct host_pool *pool) {
     while (pool->top != NULL) {
-        struct llm_sim_pool_block *below = pool->top->below;
+        struct host_pool_block *below = pool->top->below;
         free(pool->top);
         pool->top = below;
     }
 }
 
-void llm_sim_buf_minified(struct llm_sim_buf *buf, llm_str json) {
+void host_text_minified(struct host_text *buf, llm_str json) {
     bool in_string = false;
-    if (!llm_sim_buf_reserve(buf, json.len)) {
+    if (!host_text_reserve(buf, json.len)) {
         return;
     }
     for (size_t i = 0; i < json.len; i++) {
@@ -249,7 +247,7 @@ void llm_sim_buf_minified(struct llm_sim_buf *buf, llm_str json) {
     }
 }
 
-void llm_sim_place(llm_str text, size_t offset, unsigned *ret_line, unsigned *ret_column) {
+void host_text_place(llm_str text, size_t offset, unsigned *ret_line, unsigned *ret_column) {
     *ret_line = 1;
     *ret_column = 1;
     for (size_t i = 0; i < offset && i < text.len; i++) {
@@ -261,7 +259,7 @@ void llm_sim_place(llm_str text, size_t offset, unsigned *ret_line, unsigned *re
     }
 }
 
-llm_status llm_sim_fail(llm_error *err, llm_status status, const char *format, ...) {
+llm_status host_fail(llm_error *err, llm_status status, const char *format, ...) {
     if (err == NULL) {
         return status;
     }
@@ -273,7 +271,7 @@ llm_status llm_sim_fail(llm_error *err, llm_status status, const char *format, .
     return status;
 }
 
-bool llm_sim_glob(llm_str glob, llm_str text) {
+bool host_glob(llm_str glob, llm_str text) {
     size_t g = 0, t = 0, star = SIZE_MAX, mark = 0;
     while (t < text.len) {
         if (g < glob.len && glob.ptr[g] == '*') {
@@ -299,7 +297,7 @@ static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool llm_sim_same_name(llm_str a, llm_str b) {
+bool host_same_name(llm_str a, llm_str b) {
     if (a.len != b.len) {
         return false;
     }
