@@ -36,7 +36,8 @@ static inline void raw_close(struct raw_client *client) {
 }
 
 static inline bool raw_send(struct raw_client *client, const void *p, size_t n) {
-    return send(client->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
+    // Not even an empty send: it would take the error of a reset away from the read that follows.
+    return n == 0 || send(client->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
 static inline bool raw_say(struct raw_client *client, const char *text) {
