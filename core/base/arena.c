@@ -103,7 +103,7 @@ void *llm_arena_grow(struct llm_arena *arena, void *list, size_t count, size_t *
     if (bigger == NULL) {
         return NULL;
     }
-    if (count > 0) {
+    if (list != NULL && count > 0) {
         memcpy(bigger, list, count * size);
     }
     *cap = more;

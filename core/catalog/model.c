@@ -17,27 +17,37 @@ struct making {
 typedef bool (*price_fn)(llm_str text, int64_t *ret);
 
 static const struct {
-    const char *name;
+    llm_str name;
     price_fn parse;
     size_t at; // in struct llm_price
 } price_members[] = {
-    {"input_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, input)},
-    {"output_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, output)},
-    {"cache_read_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, cache_read)},
-    {"cache_write_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, cache_write)},
-    {"cache_write_1h_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, cache_write_1h)},
-    {"reasoning_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, reasoning)},
-    {"audio_input_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, audio_input)},
-    {"audio_output_per_mtok", llm_price_parse_per_million, offsetof(struct llm_price, audio_output)},
-    {"per_image", llm_price_parse_usd, offsetof(struct llm_price, image)},
-    {"per_request", llm_price_parse_usd, offsetof(struct llm_price, request)},
-    {"per_character", llm_price_parse_usd, offsetof(struct llm_price, character)},
-    {"per_second", llm_price_parse_usd, offsetof(struct llm_price, second)},
+    {LLM_STR_INIT("input_per_mtok"), llm_price_parse_per_million, offsetof(struct llm_price, input)},
+    {LLM_STR_INIT("output_per_mtok"), llm_price_parse_per_million, offsetof(struct llm_price, output)},
+    {LLM_STR_INIT("cache_read_per_mtok"), llm_price_parse_per_million,
+     offsetof(struct llm_price, cache_read)},
+    {LLM_STR_INIT("cache_write_per_mtok"), llm_price_parse_per_million,
+     offsetof(struct llm_price, cache_write)},
+    {LLM_STR_INIT("cache_write_1h_per_mtok"), llm_price_parse_per_million,
+     offsetof(struct llm_price, cache_write_1h)},
+    {LLM_STR_INIT("reasoning_per_mtok"), llm_price_parse_per_million, offsetof(struct llm_price, reasoning)},
+    {LLM_STR_INIT("audio_input_per_mtok"), llm_price_parse_per_million,
+     offsetof(struct llm_price, audio_input)},
+    {LLM_STR_INIT("audio_output_per_mtok"), llm_price_parse_per_million,
+     offsetof(struct llm_price, audio_output)},
+    {LLM_STR_INIT("per_image"), llm_price_parse_usd, offsetof(struct llm_price, image)},
+    {LLM_STR_INIT("per_request"), llm_price_parse_usd, offsetof(struct llm_price, request)},
+    {LLM_STR_INIT("per_character"), llm_price_parse_usd, offsetof(struct llm_price, character)},
+    {LLM_STR_INIT("per_second"), llm_price_parse_usd, offsetof(struct llm_price, second)},
 };
 
-static const char *const other_members[] = {
-    "provider", "id",    "operation", "context_tokens", "output_tokens", "aliases", "abilities",
-    "title",    "notes", "source",    "as_of",          "limits",        "custom",
+static const llm_str other_members[] = {
+    LLM_STR_INIT("provider"),      LLM_STR_INIT("id"),
+    LLM_STR_INIT("operation"),     LLM_STR_INIT("context_tokens"),
+    LLM_STR_INIT("output_tokens"), LLM_STR_INIT("aliases"),
+    LLM_STR_INIT("abilities"),     LLM_STR_INIT("title"),
+    LLM_STR_INIT("notes"),         LLM_STR_INIT("source"),
+    LLM_STR_INIT("as_of"),         LLM_STR_INIT("limits"),
+    LLM_STR_INIT("custom"),
 };
 
 // A price is a string, or a number whose text is taken.
@@ -51,7 +61,7 @@ static llm_status read_price(struct making *m, const struct llm_source_member *m
     if (text.ptr == NULL || !price_members[row].parse(text, price)) {
         return llm_document_fail(
             member->doc, member->value, err,
-            "%s must be a decimal number of USD such as \"0.15\": no sign, no exponent, at most "
+            "%.*s must be a decimal number of USD such as \"0.15\": no sign, no exponent, at most "
             "%d decimals",
             price_members[row].name, price_members[row].parse == llm_price_parse_usd ? 12 : 6);
     }
@@ -68,33 +78,41 @@ static llm_status read_limit(const struct llm_source *source, const char *name, 
                : llm_document_int(member.doc, member.value, name, 0, INT64_C(1) << 40, ret, err);
 }
 
+#define PRICES (sizeof price_members / sizeof price_members[0])
+#define OTHERS (sizeof other_members / sizeof other_members[0])
+
+static llm_str member_name(size_t i) {
+    return i < PRICES ? price_members[i].name : other_members[i - PRICES];
+}
+
+static llm_status fail_unknown(const struct llm_source_member *member, llm_error *err) {
+    llm_str near = {0};
+    size_t near_distance = 4;
+    for (size_t i = 0; i < PRICES + OTHERS; i++) {
+        const size_t distance = llm_str_distance(member->name, member_name(i));
+        near = distance < near_distance ? member_name(i) : near;
+        near_distance = distance < near_distance ? distance : near_distance;
+    }
+    return near.ptr != NULL ? llm_document_fail(member->doc, member->value, err,
+                                                "unknown member \"%.*s\" of a model; did you mean \"%.*s\"?",
+                                                LLM_FMT(member->name), LLM_FMT(near))
+                            : llm_document_fail(member->doc, member->value, err,
+                                                "unknown member \"%.*s\" of a model", LLM_FMT(member->name));
+}
+
 // Member names are ours here: one that is not known is a mistake.
-static llm_status check_names(struct making *m, const struct llm_source *source, llm_error *err) {
-    const size_t n_prices = sizeof price_members / sizeof price_members[0];
-    const size_t n_others = sizeof other_members / sizeof other_members[0];
+static llm_status read_prices(struct making *m, const struct llm_source *source, llm_error *err) {
     llm_status status = LLM_OK;
     for (size_t i = 0; status == LLM_OK && i < source->n_members; i++) {
         const struct llm_source_member *member = &source->members[i];
-        const char *near = NULL;
-        size_t near_distance = 4, k = 0;
-        for (; k < n_prices + n_others; k++) {
-            const char *name = k < n_prices ? price_members[k].name : other_members[k - n_prices];
-            if (llm_str_is(member->name, name)) {
-                break;
-            }
-            const size_t distance = llm_str_distance(member->name, llm_str_from(name));
-            near = distance < near_distance ? name : near;
-            near_distance = distance < near_distance ? distance : near_distance;
+        size_t k = 0;
+        while (k < PRICES + OTHERS && !llm_str_eq(member->name, member_name(k))) {
+            k++;
         }
-        if (k < n_prices) {
+        if (k < PRICES) {
             status = read_price(m, member, k, err);
-        } else if (k == n_prices + n_others) {
-            status = near != NULL
-                         ? llm_document_fail(member->doc, member->value, err,
-                                             "unknown member \"%.*s\" of a model; did you mean \"%s\"?",
-                                             LLM_FMT(member->name), near)
-                         : llm_document_fail(member->doc, member->value, err,
-                                             "unknown member \"%.*s\" of a model", LLM_FMT(member->name));
+        } else if (k == PRICES + OTHERS) {
+            status = fail_unknown(member, err);
         }
     }
     return status;
@@ -138,7 +156,7 @@ static llm_status read_entry(struct making *m, const struct llm_source *source, 
     if (status == LLM_OK && model->id.len > LLM_MAX_MODEL_BYTES) {
         status = llm_document_fail(id.doc, id.value, err, "id is longer than %u bytes", LLM_MAX_MODEL_BYTES);
     }
-    status = status == LLM_OK ? check_names(m, source, err) : status;
+    status = status == LLM_OK ? read_prices(m, source, err) : status;
     status = status == LLM_OK ? read_limit(source, "context_tokens", &model->context_tokens, err) : status;
     status = status == LLM_OK ? read_limit(source, "output_tokens", &model->output_tokens_max, err) : status;
     status = status == LLM_OK ? read_operations(m, source, err) : status;

@@ -634,18 +634,24 @@ static const struct {
     {"custom", NULL},
 };
 
+static bool is_known(llm_str name) {
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if (llm_str_is(name, members[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A member that nobody knows is the plugin's; but one that is a letter or two away from a known one is most likely a mistake.
 static llm_status notice_misspelt(struct making *m) {
     for (size_t i = 0; i < m->source->n_members; i++) {
         const llm_str name = m->source->members[i].name;
         const char *near = NULL;
-        bool known = false;
-        for (size_t k = 0; k < sizeof members / sizeof members[0] && !known; k++) {
-            const size_t distance = llm_str_distance(name, llm_str_from(members[k].name));
-            known = distance == 0 && llm_str_is(name, members[k].name);
-            near = distance <= 2 && name.len > 3 ? members[k].name : near;
+        for (size_t k = 0; k < sizeof members / sizeof members[0] && name.len > 3 && !is_known(name); k++) {
+            near = llm_str_distance(name, llm_str_from(members[k].name)) <= 2 ? members[k].name : near;
         }
-        if (!known && near != NULL &&
+        if (near != NULL &&
             add_notice(m->arena, m->provider,
                        llm_arena_format(m->arena, "unknown member \"%.*s\": did you mean \"%s\"?",
                                         LLM_FMT(name), near)) != LLM_OK) {

@@ -78,6 +78,7 @@ llm_status llm_source_read(struct llm_build *build, const struct llm_document *d
     if (ret->members == NULL) {
         return llm_build_no_memory(build);
     }
+    ret->text = object;
     llm_json_iter it = llm_json_begin(object);
     while (llm_json_next(&it)) {
         llm_str name = llm_json_plain(it.name);
@@ -152,6 +153,10 @@ llm_status llm_source_text(struct llm_build *build, const struct llm_source *sou
 }
 
 llm_status llm_source_json(struct llm_build *build, const struct llm_source *source, llm_str *ret) {
+    if (source->under == NULL) {
+        *ret = llm_arena_dup(&build->snapshot->arena, source->text);
+        return ret->ptr != NULL ? LLM_OK : llm_build_no_memory(build);
+    }
     struct llm_buf text = {.max = LLM_MAX_SETTINGS_BYTES * 2u};
     llm_json_writer w = llm_json_writer_to(llm_buf_sink, &text);
     llm_json_object(&w);

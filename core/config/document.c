@@ -13,14 +13,27 @@
 #include "config/trust.h"
 #include "llm_json.h"
 
+// The byte behind a string that begins at i.
+static size_t string_end(const char *text, size_t len, size_t i) {
+    for (i++; i < len; i++) {
+        const char *quote = memchr(text + i, '"', len - i);
+        if (quote == NULL) {
+            return len;
+        }
+        const char *escape = memchr(text + i, '\\', (size_t)(quote - text) - i);
+        if (escape == NULL) {
+            return (size_t)(quote - text) + 1;
+        }
+        i = (size_t)(escape - text) + 1; // the escaped byte is passed over
+    }
+    return len;
+}
+
 bool llm_document_blank_comments(char *text, size_t len) {
     size_t i = 0;
     while (i < len) {
         if (text[i] == '"') {
-            for (i++; i < len && text[i] != '"'; i++) {
-                i += text[i] == '\\' ? 1 : 0;
-            }
-            i++;
+            i = string_end(text, len, i);
         } else if (text[i] == '/' && i + 1 < len && text[i + 1] == '/') {
             while (i < len && text[i] != '\n') {
                 text[i++] = ' ';
