@@ -63,7 +63,7 @@ static llm_status read_price(struct making *m, const struct llm_source_member *m
             member->doc, member->value, err,
             "%.*s must be a decimal number of USD such as \"0.15\": no sign, no exponent, at most "
             "%d decimals",
-            price_members[row].name, price_members[row].parse == llm_price_parse_usd ? 12 : 6);
+            LLM_FMT(price_members[row].name), price_members[row].parse == llm_price_parse_usd ? 12 : 6);
     }
     m->model.price.known = true;
     return LLM_OK;
