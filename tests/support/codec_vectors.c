@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "codec_vectors.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "llm_json.h"
+
+#define EXCHANGES_MAX 16
+#define HEADERS_MAX 16
+#define ATTACHMENTS_MAX 8
+#define SPLITS_MAX 2000
+
+// One vector, its strings decoded; everything lives in `memory`.
+struct vector {
+    llm_str doc, name;
+    struct codec_case c;
+    struct codec_answer answers[EXCHANGES_MAX];
+    llm_str expected[EXCHANGES_MAX]; // the exchange's object
+    llm_header headers[EXCHANGES_MAX][HEADERS_MAX];
+    llm_attachment attachments[ATTACHMENTS_MAX];
+    struct llm_buf events;
+    void *memory[256];
+    size_t n_memory;
+};
+
+static char *keep(struct vector *v, size_t size) {
+    char *p = llm_mem_new(size + 1);
+    if (p == NULL || v->n_memory == sizeof v->memory / sizeof v->memory[0]) {
+        fprintf(stderr, "vector too large\n");
+        abort();
+    }
+    v->memory[v->n_memory++] = p;
+    return p;
+}
+
+// NUL-terminated; a string decoded, anything else as it stands; absent: {NULL, 0}.
+static llm_str text_of(struct vector *v, llm_str value) {
+    if (value.ptr == NULL) {
+        return value;
+    }
+    char *p = keep(v, value.len);
+    size_t n = llm_json_decode(value, p, value.len);
+    if (n == SIZE_MAX) {
+        memcpy(p, value.ptr, value.len);
+        n = value.len;
+    }
+    p[n] = '\0';
+    return (llm_str){p, n};
+}
+
+static llm_str member(struct vector *v, const char *name) {
+    return text_of(v, llm_json_get(v->doc, name));
+}
+
+static llm_str lines_of(struct vector *v, llm_str lines) {
+    char *p = keep(v, lines.len + llm_json_count(lines));
+    size_t n = 0;
+    for (llm_json_iter it = llm_json_begin(lines); llm_json_next(&it);) {
+        n += llm_json_decode(it.value, p + n, it.value.len);
+        p[n++] = '\n';
+    }
+    return (llm_str){p, n};
+}
+
+static void read_exchange(struct vector *v, llm_str exchange) {
+    struct codec_answer *answer = &v->answers[v->c.n_answers];
+    int64_t status = 200;
+    int cut = 0;
+
+    (void)llm_json_int64(llm_json_get(exchange, "status"), &status);
+    (void)llm_json_bool(llm_json_get(exchange, "cut"), &cut);
+    answer->status = (uint32_t)status;
+    answer->transport = cut ? LLM_E_TRANSPORT : LLM_OK;
+    answer->headers = v->headers[v->c.n_answers];
+    for (llm_json_iter it = llm_json_begin(llm_json_get(exchange, "answer_headers")); llm_json_next(&it);) {
+        if (answer->n_headers < HEADERS_MAX) {
+            v->headers[v->c.n_answers][answer->n_headers++] =
+                (llm_header){text_of(v, it.name), text_of(v, it.value)};
+        }
+    }
+    const llm_str lines = llm_json_get(exchange, "lines");
+    answer->body = lines.ptr != NULL ? lines_of(v, lines) : text_of(v, llm_json_get(exchange, "answer"));
+    v->expected[v->c.n_answers++] = exchange;
+}
+
+static void read_vector(struct vector *v, const llm_provider_descriptor *plugin, llm_str doc) {
+    int stream = 0;
+
+    *v = (struct vector){.doc = doc, .events = {.max = LLM_MAX_RESPONSE_BYTES}};
+    v->name = member(v, "name");
+    (void)llm_json_bool(llm_json_get(doc, "stream"), &stream);
+    v->c = (struct codec_case){.plugin = plugin,
+                               .operation = member(v, "operation").ptr,
+                               .model = member(v, "model").ptr,
+                               .format = member(v, "format").ptr,
+                               .base_url = member(v, "base_url").ptr,
+                               .config = member(v, "config").ptr,
+                               .request_str = llm_json_get(doc, "request"),
+                               .stream = stream != 0,
+                               .attachments = v->attachments,
+                               .answers = v->answers};
+    for (llm_json_iter it = llm_json_begin(llm_json_get(doc, "attachments")); llm_json_next(&it);) {
+        const llm_str bytes = text_of(v, llm_json_get(it.value, "text"));
+        v->attachments[v->c.n_attachments++] =
+            (llm_attachment){.data = {(const uint8_t *)bytes.ptr, bytes.len},
+                             .mime = text_of(v, llm_json_get(it.value, "mime")),
+                             .name = text_of(v, llm_json_get(it.value, "name"))};
+    }
+    for (llm_json_iter it = llm_json_begin(llm_json_get(doc, "exchanges")); llm_json_next(&it);) {
+        read_exchange(v, it.value);
+    }
+    for (llm_json_iter it = llm_json_begin(llm_json_get(doc, "events")); llm_json_next(&it);) {
+        const llm_str line = text_of(v, it.value);
+        (void)llm_buf_put(&v->events, line.ptr, line.len);
+        (void)llm_buf_puts(&v->events, "\n");
+    }
+    (void)llm_buf_puts(&v->events, "");
+}
+
+static void vector_done(struct vector *v) {
+    for (size_t i = 0; i < v->n_memory; i++) {
+        llm_mem_free(v->memory[i]);
+    }
+    llm_buf_done(&v->events);
+}
+
+// ---- comparing
+
+static const char *const framings[] = {"whole", "sse", "lines", "raw", "sse_fields"};
+
+static bool same(llm_str got, llm_str want, const char *what, struct llm_buf *why) {
+    if (llm_str_eq(got, want)) {
+        return true;
+    }
+    (void)llm_buf_printf(why, "%s: got\n# ", what);
+    (void)llm_buf_put(why, got.ptr, got.len);
+    (void)llm_buf_puts(why, "\n# wanted\n# ");
+    (void)llm_buf_put(why, want.ptr, want.len);
+    return false;
+}
+
+static bool same_flag(llm_str exchange, const char *name, bool got, struct llm_buf *why) {
+    int want = 0;
+    if (llm_json_bool(llm_json_get(exchange, name), &want) && (want != 0) != got) {
+        (void)llm_buf_printf(why, "%s is %d", name, got);
+        return false;
+    }
+    return true;
+}
+
+static bool same_exchange(struct vector *v, const struct codec_exchange *ex, llm_str want, struct llm_buf *why) {
+    struct llm_buf line = {.max = LLM_MAX_URL_BYTES * 2};
+    int64_t wait_ms = 0;
+    (void)llm_buf_printf(&line, "%.*s %.*s", LLM_FMT(llm_buf_str(&ex->method)), LLM_FMT(llm_buf_str(&ex->url)));
+    bool ok = same(llm_buf_str(&line), text_of(v, llm_json_get(want, "sent")), "request line", why);
+    llm_buf_done(&line);
+
+    const llm_str body = text_of(v, llm_json_get(want, "body"));
+    ok = ok && same(llm_buf_str(&ex->body), body.ptr != NULL ? body : LLM_STR(""), "body", why);
+    for (llm_json_iter it = llm_json_begin(llm_json_get(want, "headers")); ok && llm_json_next(&it);) {
+        const llm_str header = text_of(v, it.value);
+        if (ex->headers.len == 0 || memmem(ex->headers.ptr, ex->headers.len, header.ptr, header.len) == NULL) {
+            (void)llm_buf_printf(why, "no header \"%.*s\" in %.*s", LLM_FMT(header), LLM_FMT(llm_buf_str(&ex->headers)));
+            ok = false;
+        }
+    }
+    const llm_str framing = text_of(v, llm_json_get(want, "framing"));
+    ok = ok && (framing.ptr == NULL || same(llm_str_from(framings[ex->framing]), framing, "framing", why));
+    if (ok && llm_json_int64(llm_json_get(want, "wait_ms"), &wait_ms) && (uint64_t)wait_ms != ex->wait_ms) {
+        (void)llm_buf_printf(why, "wait_ms is %llu", (unsigned long long)ex->wait_ms);
+        ok = false;
+    }
+    return ok && same_flag(want, "anonymous", ex->anonymous, why) &&
+           same_flag(want, "idempotent", ex->idempotent, why);
+}
+
+static bool run_split(struct vector *v, size_t split, struct llm_buf *why) {
+    struct codec_result result;
+    bool ok = true;
+
+    v->c.split = split;
+    (void)codec_host_run(&v->c, &result);
+    if (result.n_exchanges != v->c.n_answers) {
+        (void)llm_buf_printf(why, "%zu exchanges; ", result.n_exchanges);
+        ok = false;
+    }
+    for (size_t i = 0; ok && i < result.n_exchanges; i++) {
+        ok = same_exchange(v, &result.exchanges[i], v->expected[i], why);
+    }
+    ok = same(llm_str_from(codec_result_text(&result)), llm_buf_str(&v->events), "events", why) && ok;
+    codec_result_done(&result);
+    return ok;
+}
+
+// Each allocation, then each verb, fails once: no crash, no leak, no breach; the failure is passed on.
+static bool run_failures(struct vector *v, struct llm_buf *why) {
+    struct codec_result result;
+    bool ok = true;
+
+    v->c.split = CODEC_SPLIT_WHOLE;
+    (void)codec_host_run(&v->c, &result);
+    const uint32_t n_allocs = result.n_allocs, n_verbs = result.n_verbs;
+    codec_result_done(&result);
+    for (uint32_t i = 1; ok && i <= n_allocs; i++) {
+        v->c.fail_alloc = i;
+        (void)codec_host_run(&v->c, &result);
+        ok = result.status == LLM_E_NOMEM && result.breach.len == 0;
+        if (!ok) {
+            (void)llm_buf_printf(why, "allocation %u failed: %s", i, codec_result_text(&result));
+        }
+        codec_result_done(&result);
+    }
+    v->c.fail_alloc = 0;
+    for (uint32_t i = 1; ok && i <= n_verbs; i++) {
+        v->c.cancel_at = i;
+        (void)codec_host_run(&v->c, &result);
+        ok = result.status == LLM_E_CANCELLED && result.breach.len == 0;
+        if (!ok) {
+            (void)llm_buf_printf(why, "verb %u refused: %s", i, codec_result_text(&result));
+        }
+        codec_result_done(&result);
+    }
+    v->c.cancel_at = 0;
+    return ok;
+}
+
+static bool run_vector(struct vector *v, struct llm_buf *why) {
+    size_t longest = 0;
+    for (size_t i = 0; i < v->c.n_answers; i++) {
+        longest = v->answers[i].body.len > longest ? v->answers[i].body.len : longest;
+    }
+    if (!run_split(v, CODEC_SPLIT_WHOLE, why) || !run_split(v, CODEC_SPLIT_BYTES, why)) {
+        return false;
+    }
+    for (size_t split = 1; split < longest && split < SPLITS_MAX; split++) {
+        if (!run_split(v, split, why)) {
+            (void)llm_buf_printf(why, "\n# (split at %zu)", split);
+            return false;
+        }
+    }
+    return run_failures(v, why);
+}
+
+static llm_str read_file(const char *path) {
+    FILE *f = fopen(path, "rb");
+    char *text = NULL;
+    size_t len = 0;
+    if (f != NULL && fseek(f, 0, SEEK_END) == 0) {
+        len = (size_t)ftell(f);
+        rewind(f);
+        text = llm_mem_new(len + 1);
+        len = text != NULL ? fread(text, 1, len, f) : 0;
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return (llm_str){text, len};
+}
+
+void codec_vectors_run(struct tap *tap, const llm_provider_descriptor *plugin, const char *path) {
+    const llm_str file = read_file(path);
+    size_t at = 0;
+
+    if (file.ptr == NULL || !llm_json_check(file, LLM_MAX_JSON_DEPTH, &at)) {
+        tap_result(tap, 0, path, "cannot be read, or no JSON at byte %zu", at);
+    } else {
+        for (llm_json_iter it = llm_json_begin(llm_json_value(file)); llm_json_next(&it);) {
+            struct vector v;
+            struct llm_buf why = {.max = LLM_MAX_RESPONSE_BYTES};
+            read_vector(&v, plugin, it.value);
+            const bool ok = run_vector(&v, &why);
+            tap_result(tap, ok, v.name.ptr, "%s", why.ptr != NULL ? why.ptr : "");
+            llm_buf_done(&why);
+            vector_done(&v);
+        }
+    }
+    llm_mem_free((void *)(uintptr_t)file.ptr);
+}
