@@ -386,10 +386,6 @@ static llm_status read_conditions(struct reader *r, llm_str v, void *ret) {
 
 // ---- what is sent
 
-static llm_status read_text(struct reader *r, llm_str v, void *ret) {
-    return custom_text_read(r, v, ret);
-}
-
 static llm_status read_headers(struct reader *r, llm_str v, void *ret) {
     struct request *request = (struct request *)((char *)ret - offsetof(struct request, headers));
     if (llm_json_type(v) != '{') {

@@ -150,10 +150,12 @@ static bool same_flag(llm_str exchange, const char *name, bool got, struct llm_b
     return true;
 }
 
-static bool same_exchange(struct vector *v, const struct codec_exchange *ex, llm_str want, struct llm_buf *why) {
+static bool same_exchange(struct vector *v, const struct codec_exchange *ex, llm_str want,
+                          struct llm_buf *why) {
     struct llm_buf line = {.max = LLM_MAX_URL_BYTES * 2};
     int64_t wait_ms = 0;
-    (void)llm_buf_printf(&line, "%.*s %.*s", LLM_FMT(llm_buf_str(&ex->method)), LLM_FMT(llm_buf_str(&ex->url)));
+    (void)llm_buf_printf(&line, "%.*s %.*s", LLM_FMT(llm_buf_str(&ex->method)),
+                         LLM_FMT(llm_buf_str(&ex->url)));
     bool ok = same(llm_buf_str(&line), text_of(v, llm_json_get(want, "sent")), "request line", why);
     llm_buf_done(&line);
 
@@ -161,8 +163,10 @@ static bool same_exchange(struct vector *v, const struct codec_exchange *ex, llm
     ok = ok && same(llm_buf_str(&ex->body), body.ptr != NULL ? body : LLM_STR(""), "body", why);
     for (llm_json_iter it = llm_json_begin(llm_json_get(want, "headers")); ok && llm_json_next(&it);) {
         const llm_str header = text_of(v, it.value);
-        if (ex->headers.len == 0 || memmem(ex->headers.ptr, ex->headers.len, header.ptr, header.len) == NULL) {
-            (void)llm_buf_printf(why, "no header \"%.*s\" in %.*s", LLM_FMT(header), LLM_FMT(llm_buf_str(&ex->headers)));
+        if (ex->headers.len == 0 ||
+            memmem(ex->headers.ptr, ex->headers.len, header.ptr, header.len) == NULL) {
+            (void)llm_buf_printf(why, "no header \"%.*s\" in %.*s", LLM_FMT(header),
+                                 LLM_FMT(llm_buf_str(&ex->headers)));
             ok = false;
         }
     }
