@@ -52,6 +52,7 @@ struct llm_job {
     const llm_job_args *args;
     const struct recraft_operation *operation;
     llm_str prompt;        // JSON: a string, or the content of a message; absent: none
+    llm_str style_id;      // for the path
     llm_str image, mask;   // JSON strings; absent: none, or in an attachment
     uint32_t image_number; // attachment + 1; 0: none
     uint32_t mask_number;

@@ -62,6 +62,7 @@ static const struct {
     {"recraftv4", "_styles", "substyle"},
 };
 
+#define STYLE_ID_MAX 64
 #define STRENGTH "0.5" // of an edit that does not say: half way between the image and something else
 
 static int contains(llm_str text, const char *part) {
@@ -143,6 +144,23 @@ static void read_images(llm_job *job, llm_str content) {
     }
 }
 
+// An id is letters, digits and dashes: nothing that would change the path.
+static llm_status read_style_id(llm_job *job, const llm_out *out) {
+    const llm_str given = recraft_field(job->args, "style_id");
+    const llm_str id = llm_json_plain(given.ptr != NULL ? given : recraft_field(job->args, "id"));
+    for (size_t i = 0; i < id.len; i++) {
+        const char c = id.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-')) {
+            return refuse(out, "style_id", "a style's id is letters, digits and dashes");
+        }
+    }
+    if (id.len == 0 || id.len > STYLE_ID_MAX) {
+        return refuse(out, "style_id", "\"style_id\" must name the style");
+    }
+    job->style_id = id;
+    return LLM_OK;
+}
+
 llm_status recraft_request_read(llm_job *job, const llm_out *out) {
     const llm_str content = recraft_last_user_content(recraft_field(job->args, "messages"));
 
@@ -169,7 +187,7 @@ llm_status recraft_request_read(llm_job *job, const llm_out *out) {
             out, "mask",
             "this operation needs a mask: give \"mask_url\" (a URL or data URL), or attach a second file");
     }
-    return LLM_OK;
+    return (takes & TAKES_STYLE_ID) ? read_style_id(job, out) : LLM_OK;
 }
 
 // ---- writing what Recraft takes
@@ -183,8 +201,8 @@ struct body {
 };
 
 static llm_status warn(const struct body *b, const char *code, llm_str param, const char *text) {
-    if (b->job->is_repeated) {
-        return LLM_OK;
+    if (b->job->is_repeated || b->json.status < 0) {
+        return b->json.status;
     }
     return b->out->warn(b->out->ctx, code, strlen(code), param.ptr, param.len, text, strlen(text));
 }
@@ -442,25 +460,7 @@ static void url_add(struct url *url, llm_str text) {
     url->len += n;
 }
 
-// An id is letters, digits and dashes: nothing that would change the path.
-static llm_status url_add_style_id(struct url *url, const llm_job *job, const llm_out *out) {
-    const llm_str given = recraft_field(job->args, "style_id");
-    const llm_str id = llm_json_plain(given.ptr != NULL ? given : recraft_field(job->args, "id"));
-    for (size_t i = 0; i < id.len; i++) {
-        const char c = id.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-              c == '_')) {
-            return refuse(out, "style_id", "a style's id is letters, digits and dashes");
-        }
-    }
-    if (id.len == 0 || id.len > 64) {
-        return refuse(out, "style_id", "\"style_id\" must name the style");
-    }
-    url_add(url, id);
-    return LLM_OK;
-}
-
-static llm_status write_line(const llm_job *job, const llm_http_request *req, const llm_out *out) {
+static llm_status write_line(const llm_job *job, const llm_http_request *req) {
     const struct recraft_operation *op = job->operation;
     llm_str base = job->instance->base_url;
     struct url url;
@@ -474,7 +474,7 @@ static llm_status write_line(const llm_job *job, const llm_http_request *req, co
     }
     url_add(&url, recraft_str(op->path));
     if (op->takes & TAKES_STYLE_ID) {
-        TRY(url_add_style_id(&url, job, out));
+        url_add(&url, job->style_id);
     }
     if (job->instance->billing.len > 0 && !(op->takes & OUTSIDE_V1)) {
         url_add(&url, recraft_str("?billing="));
@@ -484,7 +484,7 @@ static llm_status write_line(const llm_job *job, const llm_http_request *req, co
 }
 
 llm_status recraft_request_write(const llm_job *job, const llm_http_request *req, const llm_out *out) {
-    TRY(write_line(job, req, out));
+    TRY(write_line(job, req));
     TRY(req->header(req->ctx, "accept", 6, "application/json", 16));
     TRY(req->framing(req->ctx, LLM_FRAME_WHOLE));
     if (strcmp(job->operation->method, "POST") != 0) {

@@ -119,10 +119,15 @@ static void read_vector(struct vector *v, const llm_provider_descriptor *plugin,
     (void)llm_buf_puts(&v->events, "");
 }
 
-static void vector_done(struct vector *v) {
-    for (size_t i = 0; i < v->n_memory; i++) {
-        llm_mem_free(v->memory[i]);
+// Give back what was kept since `mark`.
+static void forget(struct vector *v, size_t mark) {
+    while (v->n_memory > mark) {
+        llm_mem_free(v->memory[--v->n_memory]);
     }
+}
+
+static void vector_done(struct vector *v) {
+    forget(v, 0);
     llm_buf_done(&v->events);
 }
 
@@ -182,6 +187,7 @@ static bool same_exchange(struct vector *v, const struct codec_exchange *ex, llm
 
 static bool run_split(struct vector *v, size_t split, struct llm_buf *why) {
     struct codec_result result;
+    const size_t mark = v->n_memory;
     bool ok = true;
 
     v->c.split = split;
@@ -195,6 +201,7 @@ static bool run_split(struct vector *v, size_t split, struct llm_buf *why) {
     }
     ok = same(llm_str_from(codec_result_text(&result)), llm_buf_str(&v->events), "events", why) && ok;
     codec_result_done(&result);
+    forget(v, mark);
     return ok;
 }
 
