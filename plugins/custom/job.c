@@ -218,8 +218,21 @@ static llm_status LLM_CALL job_data(llm_job *job, const llm_chunk *chunk, const 
 
 // ---- the end
 
+// Does the description say where the answer tells how it ended?
+static bool tells_finish(const llm_job *job) {
+    const struct operation *op = job->operation;
+    if (!job->is_stream) {
+        return op->answer.finish.n > 0;
+    }
+    for (size_t i = 0; i < op->stream.n_events; i++) {
+        if (op->stream.events[i].finish.n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static llm_status finish(llm_job *job, const llm_out *out) {
-    const struct picks *picks = job->is_stream ? NULL : &job->operation->answer;
     const bool is_image = job->args->operation.len >= 5 && memcmp(job->args->operation.ptr, "image", 5) == 0;
     if (job->has_blob_begun) {
         TRY(out->blob(out->ctx, job->n_blobs - 1, "", 0, (const uint8_t *)"", 0, 1));
@@ -228,13 +241,9 @@ static llm_status finish(llm_job *job, const llm_out *out) {
         job->counts.images = job->n_blobs;
         TRY(out->usage(out->ctx, &job->counts));
     }
-    // A service that says how it ended, and did not this time, ended in some other way.
-    bool says = picks != NULL && picks->finish.n > 0;
-    for (size_t i = 0; i < job->operation->stream.n_events && job->is_stream; i++) {
-        says = says || job->operation->stream.events[i].finish.n > 0;
-    }
-    if (!job->is_finished) {
-        TRY(out->finish(out->ctx, CHOICE, says ? LLM_FINISH_OTHER : LLM_FINISH_STOP, NULL, 0));
+    if (!job->is_finished) { // it tells, and did not this time: it ended in some other way
+        const uint32_t reason = tells_finish(job) ? LLM_FINISH_OTHER : LLM_FINISH_STOP;
+        TRY(out->finish(out->ctx, CHOICE, reason, NULL, 0));
     }
     return LLM_DONE;
 }

@@ -45,13 +45,15 @@ static struct value json_value(llm_str json) {
     return (struct value){.kind = json.ptr != NULL ? VALUE_JSON : VALUE_ABSENT, .text = json};
 }
 
-// A string is one already; a list of message parts is the text of all.
+// A string is one already; a list of message parts is the text of all; null is none.
 static struct value as_text(struct value value) {
-    if (value.kind == VALUE_JSON && llm_json_type(value.text) == '[') {
+    const char type = value.kind == VALUE_JSON ? llm_json_type(value.text) : '\0';
+    if (type == '[') {
         value.kind = VALUE_PARTS;
+    } else if (type == 'n') {
+        value.kind = VALUE_ABSENT;
     }
-    return value.kind == VALUE_JSON && llm_json_type(value.text) == 'n' ? (struct value){.kind = VALUE_ABSENT}
-                                                                        : value;
+    return value;
 }
 
 static struct value text_value(llm_str text) {

@@ -48,7 +48,7 @@
     X(ping,       "ping",                      "GET",    "/ping",                      OUTSIDE_V1, NOTHING)
 // clang-format on
 
-#define ROW(id, name, method, path, takes, answer) {name, method, path, takes, answer},
+#define ROW(id, name, method, path, takes, ...) {name, method, path, takes, __VA_ARGS__},
 static const struct recraft_operation operations[] = {OPERATIONS(ROW)};
 
 // Members of OpenAI's body that Recraft has not are translated or dropped, so each operation takes both.
