@@ -150,19 +150,18 @@ static uint64_t end_of(uint64_t at, uint64_t len) {
 }
 
 static llm_status read_header(struct llm_elf *elf, ElfW(Ehdr) * header, struct llm_reason *why) {
-    const uint8_t *p = view(elf, HEAD, 0, sizeof *header);
+    const uint8_t *p = view(elf, HEAD, 0, SELFMAG);
     if (p == NULL) {
-        p = view(elf, HEAD, 0, SELFMAG);
-        if (p == NULL || memcmp(p, ELFMAG, SELFMAG) != 0) {
-            return llm_refuse(why, "not an ELF file (%" PRIu64 " bytes): put a compiled plugin here",
-                              elf->size);
-        }
-        return refuse_cut(elf, sizeof *header, why);
+        return llm_refuse(why, "not an ELF file (%" PRIu64 " bytes): put a compiled plugin here", elf->size);
     }
     if (memcmp(p, ELFMAG, SELFMAG) != 0) {
         return llm_refuse(why,
                           "not an ELF file (it begins with %02x %02x %02x %02x): put a compiled plugin here",
                           p[0], p[1], p[2], p[3]);
+    }
+    p = view(elf, HEAD, 0, sizeof *header);
+    if (p == NULL) {
+        return refuse_cut(elf, sizeof *header, why);
     }
     memcpy(header, p, sizeof *header);
     if (p[EI_CLASS] != NATIVE_CLASS) {
@@ -458,7 +457,7 @@ static uint64_t padded(uint64_t n, uint64_t align) {
     return (n + align - 1) & ~(align - 1);
 }
 
-llm_status llm_elf_note(struct llm_elf *elf, const char *owner, uint32_t type, size_t max, uint64_t *ret_at,
+llm_status llm_elf_note(struct llm_elf *elf, const char *owner, uint32_t type, uint64_t *ret_at,
                         size_t *ret_len, struct llm_reason *why) {
     const size_t owner_size = strlen(owner) + 1;
     size_t seen = 0, found = 0;
@@ -494,9 +493,6 @@ llm_status llm_elf_note(struct llm_elf *elf, const char *owner, uint32_t type, s
     }
     if (found > 1) {
         return llm_refuse(why, "%zu manifests: write LLM_MANIFEST() in one source file only", found);
-    }
-    if (*ret_len > max) {
-        return llm_refuse(why, "the manifest has %zu bytes; it may have %zu", *ret_len, max);
     }
     return LLM_OK;
 }

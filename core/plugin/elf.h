@@ -59,8 +59,8 @@ llm_status llm_elf_open(struct llm_elf *elf, int fd, const uint8_t *bytes, uint6
                         struct llm_reason *why);
 
 // The one note of this owner and type: where its content is.  LLM_E_NOT_FOUND: none (no reason is written);
-// LLM_E_DENIED: several, or more than max bytes, or a note segment that is broken.
-llm_status llm_elf_note(struct llm_elf *elf, const char *owner, uint32_t type, size_t max, uint64_t *ret_at,
+// LLM_E_DENIED: several, or a note segment that is broken.
+llm_status llm_elf_note(struct llm_elf *elf, const char *owner, uint32_t type, uint64_t *ret_at,
                         size_t *ret_len, struct llm_reason *why);
 
 // Copy n bytes of the file; false: they do not exist, or reading failed.

@@ -15,9 +15,7 @@ static llm_status read_manifest(struct llm_elf *elf, struct llm_arena *arena, ll
                                 struct llm_reason *why) {
     uint64_t at = 0;
     size_t len = 0;
-    // The literal's NUL is part of the note.
-    llm_status status =
-        llm_elf_note(elf, LLM_NOTE_NAME, LLM_NOTE_TYPE, LLM_MAX_MANIFEST_BYTES + 1, &at, &len, why);
+    const llm_status status = llm_elf_note(elf, LLM_NOTE_NAME, LLM_NOTE_TYPE, &at, &len, why);
     if (status == LLM_E_NOT_FOUND) {
         return llm_refuse(
             why, "it carries no manifest (ELF note %s): no plugin, or compiled without LLM_MANIFEST()",
@@ -25,6 +23,14 @@ static llm_status read_manifest(struct llm_elf *elf, struct llm_arena *arena, ll
     }
     if (status != LLM_OK) {
         return status;
+    }
+    char last = 'x';
+    if (len > 0 && llm_elf_read(elf, at + len - 1, &last, 1) && last == '\0') {
+        len--; // the literal's NUL
+    }
+    if (len > LLM_MAX_MANIFEST_BYTES) {
+        return llm_refuse(why, "the manifest has %zu bytes, it may have %u: make it shorter", len,
+                          LLM_MAX_MANIFEST_BYTES);
     }
     char *text = llm_arena_bytes(arena, len + 1);
     if (text == NULL) {
@@ -34,12 +40,6 @@ static llm_status read_manifest(struct llm_elf *elf, struct llm_arena *arena, ll
         return llm_refuse(why, "cannot read its manifest: copy the file again");
     }
     text[len] = '\0';
-    if (len > 0 && text[len - 1] == '\0') {
-        len--;
-    }
-    if (len > LLM_MAX_MANIFEST_BYTES) {
-        return llm_refuse(why, "the manifest has %zu bytes; it may have %u", len, LLM_MAX_MANIFEST_BYTES);
-    }
     *ret = (llm_str){text, len};
     return LLM_OK;
 }

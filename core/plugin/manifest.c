@@ -184,10 +184,13 @@ static llm_status check_generators(llm_str generators, struct llm_reason *why) {
 
 llm_status llm_manifest_read(llm_str text, const llm_host *host, struct llm_manifest *ret,
                              struct llm_reason *why) {
+    uint64_t levels[(LLM_MAX_MANIFEST_DEPTH + 63) / 64];
     size_t at = 0;
-    if (!llm_json_check(text, LLM_MAX_MANIFEST_DEPTH, &at)) {
-        return llm_refuse(why, "manifest: no valid JSON at byte %zu of %zu: correct it and compile again", at,
-                          text.len);
+    const int bad = llm_json_judge(text, LLM_MAX_MANIFEST_DEPTH, levels, &at);
+    if (bad != LLM_JSON_VALID) {
+        return llm_refuse(why,
+                          "manifest: no valid JSON at byte %zu of %zu (%s): correct it and compile again", at,
+                          text.len, llm_json_bad_text(bad));
     }
     text = llm_json_value(text);
     if (llm_json_type(text) != '{') {

@@ -89,7 +89,7 @@ void temp_dir_copy(const struct temp_dir *dir, const char *from, const char *nam
     char temporary[300];
     size_t len = 0;
     char *bytes = temp_dir_read(from, &len);
-    snprintf(temporary, sizeof temporary, ".%.200s.new", name);
+    snprintf(temporary, sizeof temporary, "%.200s.new", name);
     temp_dir_write(dir, temporary, bytes, len, 0755);
     free(bytes);
     if (rename(temp_dir_file(dir, temporary), temp_dir_file(dir, name)) != 0) {

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_ID "gallery"
+#include "gallery.h"

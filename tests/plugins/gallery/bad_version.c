@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_VERSION "1.0"
+#include "gallery.h"

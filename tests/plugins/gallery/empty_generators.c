@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_GENERATORS NULL, &chat
+#include "gallery.h"

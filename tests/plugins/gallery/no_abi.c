@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_MORE "\"name\": \"Gallery\""
+#include "gallery.h"

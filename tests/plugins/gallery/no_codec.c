@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_CODEC NULL
+#include "gallery.h"

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_FORMATS NULL
+#include "gallery.h"

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define GALLERY_LIST NULL
+#include "gallery.h"
