@@ -28,7 +28,8 @@ static const struct member {
 static llm_status pick_members(llm_str text, llm_str values[N_MEMBERS], struct llm_reason *why) {
     for (llm_json_iter it = llm_json_begin(text); llm_json_next(&it);) {
         for (size_t i = 0; i < N_MEMBERS; i++) {
-            if (!llm_json_is(it.name, members[i].name)) {
+            const char first = it.name.ptr[1]; // most names differ at once
+            if ((first != members[i].name[0] && first != '\\') || !llm_json_is(it.name, members[i].name)) {
                 continue;
             }
             if (values[i].ptr != NULL) {

@@ -50,6 +50,7 @@ struct llm_plugin {
     pthread_mutex_t serial;    // held around [call] functions when the codec says LLM_CODEC_SERIAL
     struct llm_plugins *owner; // private, like the rest
     _Atomic bool is_mapped;    // its code is in memory, for ever
+    uint32_t id_hash;
 };
 
 // All plugin files ever seen by one master.

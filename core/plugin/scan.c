@@ -83,6 +83,7 @@ struct verdict {
     enum llm_plugin_state state; // REFUSED, SHADOWED or FOUND
     const char *reason;          // NULL: none
     llm_str id, version, name, manifest;
+    uint32_t id_hash;
     bool is_kept; // these four texts belong to the registry already
 };
 
@@ -136,6 +137,7 @@ static llm_status add(struct scan *scan, const char *path, const struct stat *st
             return LLM_E_NOMEM;
         }
         plugin->reason = reason.ptr;
+        plugin->id_hash = verdict->id_hash;
         plugin->state = (int)verdict->state;
     }
     if (!llm_mem_grow((void **)&scan->list, scan->n_list, &scan->cap_list, sizeof(struct llm_plugin *))) {
@@ -234,11 +236,21 @@ static llm_status inspect(struct scan *scan, const struct dir *dir, const char *
     return decode_name(&scan->temp, inspection.manifest.name, &verdict->name);
 }
 
+// FNV-1a: ids are often alike but for their ends.
+static uint32_t hash_of(llm_str id) {
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < id.len; i++) {
+        hash = (hash ^ (unsigned char)id.ptr[i]) * 16777619u;
+    }
+    return hash;
+}
+
 // The plugin of this id that comes first.
-static const struct llm_plugin *winner(const struct scan *scan, llm_str id) {
+static const struct llm_plugin *winner(const struct scan *scan, const struct verdict *verdict) {
     for (size_t i = 0; i < scan->n_list; i++) {
-        if (is_usable(scan->list[i]) && llm_str_eq(scan->list[i]->id, id)) {
-            return scan->list[i];
+        const struct llm_plugin *plugin = scan->list[i];
+        if (plugin->id_hash == verdict->id_hash && is_usable(plugin) && llm_str_eq(plugin->id, verdict->id)) {
+            return plugin;
         }
     }
     return NULL;
@@ -273,7 +285,8 @@ static llm_status look_at(struct scan *scan, const struct dir *dir, const char *
         verdict.manifest = before->manifest;
         verdict.is_kept = true;
     }
-    const struct llm_plugin *first = verdict.state == LLM_PLUGIN_FOUND ? winner(scan, verdict.id) : NULL;
+    verdict.id_hash = hash_of(verdict.id);
+    const struct llm_plugin *first = verdict.state == LLM_PLUGIN_FOUND ? winner(scan, &verdict) : NULL;
     if (first != NULL) {
         verdict.state = LLM_PLUGIN_SHADOWED;
         (void)llm_refuse(&why, "%s has the same id %.*s and comes first: remove one of the two", first->path,
