@@ -319,10 +319,12 @@ typedef struct llm_query_args {
 LLM_API llm_status llm_query(llm_master *master, const llm_query_args *args, llm_response **ret_response,
                              llm_error *err);
 
-/* [any] GET a URL that a provider gave as a result: no credential, no redirect to another host but over https, https or
- * loopback only, never a private address, at most max_bytes.  *ret_data is NUL-terminated; free with llm_free(). */
-LLM_API llm_status llm_fetch(llm_master *master, const char *url, size_t max_bytes, uint8_t **ret_data,
-                             size_t *ret_len, llm_error *err);
+/* [any] GET a URL that a provider gave as a result.  No credential is sent and no redirect followed.  https only, and never to an
+ * address that is not public; when `from` (nullable: the response that holds the URL) came from a provider on this machine, http to
+ * this machine too.  At most max_bytes.  *ret_data has a NUL behind it; free with llm_free().
+ * LLM_E_DENIED: not such a URL.  LLM_E_LIMIT: larger than max_bytes.  Else what a GET can give. */
+LLM_API llm_status llm_fetch(llm_master *master, const llm_response *from, const char *url, size_t max_bytes,
+                             uint8_t **ret_data, size_t *ret_len, llm_error *err);
 
 /* ---- loops and calls -------------------------------------------------------------------------------- */
 
@@ -402,7 +404,7 @@ LLM_API const char *llm_response_get(const llm_response *response, const char *f
 LLM_API int64_t llm_response_latency_us(const llm_response *response);
 LLM_API int64_t llm_response_first_token_us(const llm_response *response);
 
-/* [any] Blobs (images, audio, ...).  Gives 0 when there is no blob `index`.  data or url is set. */
+/* [any] Blobs (images, audio, ...), by position 0, 1, ...  Gives 0 when there is none there.  ret_blob->size must be set.  data or url is set. */
 typedef struct llm_blob {
     uint32_t size;
     uint32_t index;

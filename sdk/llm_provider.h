@@ -342,6 +342,10 @@ typedef struct llm_job_args {
     size_t n_fields;
     const llm_attachment *attachments;
     size_t n_attachments;
+    /* [call] Zeroed memory, aligned for any object, that lives until close() has returned; nobody frees it.  NULL: none left.
+     * Made for the job itself and what it must keep: a codec that takes its memory here needs no heap. */
+    void *alloc_ctx;
+    void *(LLM_CALL *alloc)(void *alloc_ctx, size_t size);
 } llm_job_args;
 
 typedef struct llm_step {
@@ -486,7 +490,7 @@ LLM_ASSERT_(sizeof(llm_host) == 56 && offsetof(llm_host, get_interface) == 32);
 LLM_ASSERT_(sizeof(llm_http_request) == 104 && sizeof(llm_head) == 24 && sizeof(llm_chunk) == 40);
 LLM_ASSERT_(sizeof(llm_counts) == 120 && offsetof(llm_counts, raw) == 104);
 LLM_ASSERT_(sizeof(llm_out) == 128);
-LLM_ASSERT_(sizeof(llm_instance_args) == 64 && sizeof(llm_job_args) == 112 && sizeof(llm_step) == 16);
+LLM_ASSERT_(sizeof(llm_instance_args) == 64 && sizeof(llm_job_args) == 128 && sizeof(llm_step) == 16);
 LLM_ASSERT_(sizeof(llm_codec) == 64 && sizeof(llm_run) == 32 && sizeof(llm_generate) == 16);
 LLM_ASSERT_(sizeof(llm_generator) == 48 && sizeof(llm_provider_descriptor) == 72);
 #endif

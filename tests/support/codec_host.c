@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "codec_sink.h"
@@ -21,7 +22,15 @@ struct run {
     struct llm_frames frames;
     llm_status stop; // what data() said when it was not "go on"
     bool closed_early;
+    struct llm_arena job_memory;
 };
+
+// llm_job_args.alloc: it counts, and fails, with the others.
+static void *LLM_CALL job_alloc(void *ctx, size_t size) {
+    struct run *run = ctx;
+    run->sink.result->n_allocs++;
+    return run->sink.result->n_allocs == run->sink.fail_alloc ? NULL : llm_arena_new(&run->job_memory, size);
+}
 
 static void *count_alloc(void *ctx, void *old, size_t size) {
     struct codec_sink *sink = ctx;
@@ -302,7 +311,9 @@ llm_status codec_host_run(const struct codec_case *c, struct codec_result *ret) 
                          .request = request,
                          .fields = fields,
                          .attachments = c->attachments,
-                         .n_attachments = c->n_attachments};
+                         .n_attachments = c->n_attachments,
+                         .alloc_ctx = &run,
+                         .alloc = job_alloc};
     args.n_fields = split_fields(request, &names, fields, LLM_MAX_REQUEST_FIELDS);
     run.sink.args = &args;
     ret->status = run_plugin(&run, &args);
@@ -310,5 +321,6 @@ llm_status codec_host_run(const struct codec_case *c, struct codec_result *ret) 
         codec_sink_breach(&run.sink, "memory from llm_host.alloc was not given back");
     }
     llm_buf_done(&names);
+    llm_arena_done(&run.job_memory);
     return ret->status;
 }

@@ -15,9 +15,11 @@ void *__wrap_realloc(void *p, size_t size);
 static atomic_size_t asked;            // allocations so far
 static atomic_size_t from = SIZE_MAX;  // the first that fails
 static atomic_size_t until = SIZE_MAX; // the first after it that works
+static atomic_size_t bytes;            // and their bytes
 static atomic_bool failed;
 
-static bool refuse(void) {
+static bool refuse(size_t size) {
+    (void)atomic_fetch_add(&bytes, size);
     const size_t number = atomic_fetch_add(&asked, 1);
     const bool no = number >= atomic_load(&from) && number < atomic_load(&until);
     if (no) {
@@ -46,18 +48,22 @@ bool fail_alloc_off(void) {
     return atomic_exchange(&failed, false);
 }
 
+size_t fail_alloc_bytes(void) {
+    return atomic_load(&bytes);
+}
+
 size_t fail_alloc_count(void) {
     return atomic_load(&asked);
 }
 
 void *__wrap_malloc(size_t size) {
-    return refuse() ? NULL : __real_malloc(size);
+    return refuse(size) ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size) {
-    return refuse() ? NULL : __real_calloc(count, size);
+    return refuse(count * size) ? NULL : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *p, size_t size) {
-    return refuse() ? NULL : __real_realloc(p, size);
+    return refuse(size) ? NULL : __real_realloc(p, size);
 }

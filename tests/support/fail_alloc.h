@@ -27,5 +27,7 @@ bool fail_alloc_off(void);
 
 // Allocations asked for since the process began.  The difference of two says what a piece of work costs.
 size_t fail_alloc_count(void);
+// And their bytes.
+size_t fail_alloc_bytes(void);
 
 #endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// The state table: reading it top to bottom is reading the life of a call.
+#include "call/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+// Limits come here: a call that must wait for its turn pauses, one that may not go on is decided.
+static enum llm_step_name admit(struct llm_call *call) {
+    (void)call;
+    return LLM_STEP_ENCODE;
+}
+
+static enum llm_step_name (*const steps[])(struct llm_call *call) = {
+    [LLM_STEP_START] = llm_call_open,        // -> ADMIT, or DECIDE when the plugin refuses
+    [LLM_STEP_ADMIT] = admit,                // -> ENCODE
+    [LLM_STEP_ENCODE] = llm_call_encode,     // -> EXCHANGE, PAUSE (wait before it), DECIDE
+    [LLM_STEP_EXCHANGE] = llm_call_exchange, // -> PAUSE until the answer is over, DECIDE
+    [LLM_STEP_DECIDE] = llm_call_decide,     // -> ENCODE (the next exchange), SETTLE
+    [LLM_STEP_SETTLE] = llm_call_settle,     // -> ENDED
+};
+
+void llm_call_advance(struct llm_call *call) {
+    if (atomic_load(&call->cancel_asked) && call->step != LLM_STEP_ENDED && call->step != LLM_STEP_SETTLE) {
+        llm_call_abort(call, LLM_E_CANCELLED);
+    }
+    while (call->step < LLM_STEP_PAUSE) {
+        const enum llm_step_name next = steps[call->step](call);
+        // A step that pauses has said in call->step where it goes on; a callback may have freed or aborted the call meanwhile.
+        if (next == LLM_STEP_PAUSE) {
+            return;
+        }
+        call->step = next;
+    }
+}
+
+void llm_call_abort(struct llm_call *call, llm_status status) {
+    if (call->step == LLM_STEP_ENDED || call->step == LLM_STEP_SETTLE) {
+        return;
+    }
+    if (call->exchange != NULL) {
+        llm_exchange_stop(call->exchange, false);
+        call->exchange = NULL;
+    }
+    llm_worker_stop(call);
+    llm_timer_clear(&call->loop->reactor, &call->timer);
+    call->phase = LLM_PHASE_NONE;
+    call->stopped = true;
+    call->outcome = status;
+    call->step = LLM_STEP_DECIDE;
+    llm_loop_queue(call);
+}
+
+llm_status llm_call_fail(struct llm_call *call, llm_status status, const char *format, ...) {
+    char line[sizeof call->error.message];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    (void)llm_fail(&call->error, status, "%s", line);
+    llm_error_text(call->error.provider, sizeof call->error.provider, call->route.provider->name);
+    call->error.http_status = (int32_t)call->http_status;
+    return status;
+}
+
+void llm_codec_enter(struct llm_call *call) {
+    if ((call->generator->codec.flags & LLM_CODEC_SERIAL) != 0) {
+        (void)pthread_mutex_lock(&call->route.provider->plugin->serial);
+    }
+}
+
+void llm_codec_leave(struct llm_call *call) {
+    if ((call->generator->codec.flags & LLM_CODEC_SERIAL) != 0) {
+        (void)pthread_mutex_unlock(&call->route.provider->plugin->serial);
+    }
+}
+
+llm_str llm_call_redact(struct llm_call *call, llm_str text, char *buf, size_t size) {
+    const size_t n = text.len < size - 1 ? text.len : size - 1;
+    memcpy(buf, text.ptr != NULL ? text.ptr : "", text.ptr != NULL ? n : 0);
+    buf[n] = '\0';
+    llm_secret_redact(&call->route.provider->key, buf, n);
+    return (llm_str){buf, n};
+}
+
+// ---- deadlines: one timer a call; it is moved only when a nearer deadline comes up -----------------------------------
+
+static uint64_t phase_deadline(const struct llm_call *call) {
+    switch (call->phase) {
+    case LLM_PHASE_WAIT: return call->wait_until_us;
+    case LLM_PHASE_FIRST_BYTE: return call->activity_us + (uint64_t)call->first_byte_ms * 1000;
+    case LLM_PHASE_IDLE: return call->activity_us + (uint64_t)call->idle_ms * 1000;
+    case LLM_PHASE_NONE: break;
+    }
+    return UINT64_MAX;
+}
+
+static void arm(struct llm_call *call) {
+    const uint64_t phase = phase_deadline(call);
+    const uint64_t at = phase < call->total_until_us ? phase : call->total_until_us;
+    if (call->timer.slot == 0 || call->timer.at_us > at) {
+        (void)llm_timer_set(&call->loop->reactor, &call->timer, at);
+    }
+}
+
+void llm_call_phase(struct llm_call *call, enum llm_phase phase) {
+    call->phase = phase;
+    call->activity_us = llm_clock_us();
+    arm(call);
+}
+
+void llm_call_on_timer(struct llm_timer *timer) {
+    struct llm_call *call = (struct llm_call *)(void *)((char *)timer - offsetof(struct llm_call, timer));
+    const uint64_t now = llm_clock_us();
+    if (call->phase == LLM_PHASE_NONE) {
+        return;
+    }
+    if (now >= call->total_until_us) {
+        (void)llm_call_fail(call, LLM_E_TIMEOUT, "not done after %u ms; total_ms is the limit",
+                            call->total_ms);
+        llm_call_abort(call, LLM_E_TIMEOUT);
+        return;
+    }
+    if (now < phase_deadline(call)) {
+        arm(call);
+        return;
+    }
+    if (call->phase == LLM_PHASE_WAIT) {
+        call->phase = LLM_PHASE_NONE;
+        call->step = LLM_STEP_EXCHANGE;
+        llm_loop_queue(call);
+        return;
+    }
+    const bool first = call->phase == LLM_PHASE_FIRST_BYTE;
+    (void)llm_call_fail(call, LLM_E_TIMEOUT,
+                        first ? "no answer within %u ms; first_byte_ms is the limit"
+                              : "nothing came for %u ms; idle_ms is the limit",
+                        first ? call->first_byte_ms : call->idle_ms);
+    llm_call_abort(call, LLM_E_TIMEOUT);
+}

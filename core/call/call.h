@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// The life of a call: one direction, one file a step.
+//
+//     start    resolve the route, judge the request, open the plugin's job     start.c
+//     admit    limits (room for them: nothing is limited yet)                  call.c
+//     attempt  encode -> exchange -> frames -> head/data/end -> events         attempt.c, request.c, sink.c
+//     decide   done? another exchange? give up?                                decide.c
+//     settle   cost, the response, the error and the end event                 settle.c
+//
+// call.c holds the state table over them.  A step never calls backwards: it returns what comes next.
+#ifndef LLM_CALL_CALL_H
+#define LLM_CALL_CALL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/gate.h"
+#include "call/response.h"
+#include "catalog/snapshot.h"
+#include "llm_provider.h"
+#include "net/frames.h"
+#include "net/http.h"
+#include "net/reactor.h"
+
+// ---- the master --------------------------------------------------------------------------------------------------
+
+struct llm_master {
+    pthread_mutex_t lock; // guards snapshot, idle_loops; never held while anything outside is called
+    struct llm_snapshot *snapshot;
+    struct llm_loop *idle_loops;
+    size_t n_idle_loops;
+    pthread_mutex_t reload; // one reload at a time
+    struct llm_plugins *plugins;
+    struct llm_response_pool *responses;
+    _Atomic uint64_t next_id;
+    llm_host host;
+    // The host's options, copied: a reload reads them again.
+    llm_master_options options;
+    struct llm_arena options_arena;
+};
+
+// A reference to the snapshot of now; llm_snapshot_unref().
+struct llm_snapshot *llm_master_snapshot(struct llm_master *master);
+
+static inline bool llm_master_logs(const struct llm_master *master, int32_t level) {
+    return master->options.log != NULL && level >= master->options.log_level;
+}
+
+// One line for the host's log; control bytes are made blanks.
+void llm_master_log(struct llm_master *master, int32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// ---- loops -------------------------------------------------------------------------------------------------------
+
+struct llm_loop {
+    struct llm_loop *next; // in master->idle_loops
+    struct llm_master *master;
+    struct llm_reactor reactor;
+    struct llm_http *http;
+    struct llm_call *calls;                    // all that are not freed
+    struct llm_call *ready_first, *ready_last; // to be advanced
+    struct llm_call *pool;                     // freed ones, their memory kept
+    size_t n_pool, n_open;                     // n_open: not ended yet
+    _Atomic(struct llm_call *) cancels;        // asked for by any thread
+    uint32_t depth;                            // > 0: inside run, frees wait
+    bool reap;                                 // somebody was freed meanwhile
+    uint64_t emitted;                          // events so far
+    _Atomic(pthread_t) thread;                 // who runs it now, while depth > 0
+    atomic_bool running;
+};
+
+// A loop from the master's store, or a new one; give it back with llm_loop_give().
+llm_status llm_loop_take(struct llm_master *master, struct llm_loop **ret, llm_error *err);
+void llm_loop_give(struct llm_loop *loop);
+// Let call be advanced in the next round of its loop.
+void llm_loop_queue(struct llm_call *call);
+
+// ---- calls -------------------------------------------------------------------------------------------------------
+
+enum llm_step_name { // what a call does next
+    LLM_STEP_START,
+    LLM_STEP_ADMIT,
+    LLM_STEP_ENCODE,
+    LLM_STEP_EXCHANGE,
+    LLM_STEP_DECIDE,
+    LLM_STEP_SETTLE,
+    LLM_STEP_PAUSE, // nothing until something happens outside
+    LLM_STEP_ENDED,
+};
+
+enum llm_phase { LLM_PHASE_NONE, LLM_PHASE_WAIT, LLM_PHASE_FIRST_BYTE, LLM_PHASE_IDLE };
+
+enum llm_delivery { LLM_DELIVER_CALLBACK, LLM_DELIVER_PULL, LLM_DELIVER_NOT };
+
+struct llm_body_piece { // of the body under construction
+    const void *ptr;    // NULL: `at` in the call's body buffer
+    size_t at, len;
+};
+
+// The HTTP request under construction.
+struct llm_draft {
+    llm_str method, url;
+    bool absolute, own_origin, anonymous, idempotent, has_content_type;
+    uint32_t framing;
+    uint64_t wait_ms;
+    const char **lines; // array from llm_mem, kept
+    size_t n_lines, cap_lines;
+    struct llm_body_piece *pieces;
+    size_t n_pieces, cap_pieces;
+    struct llm_slice *slices; // pieces, resolved
+    size_t cap_slices;
+    struct llm_buf body;
+    size_t body_bytes;
+    char *secret; // the line or URL that holds the credential: wiped after the exchange
+    size_t secret_len;
+};
+
+struct llm_queued; // an event that waits for llm_call_next()
+struct llm_worker; // the thread of a generator that blocks
+
+struct llm_call {
+    struct llm_call *next, *prev; // loop->calls; next also in loop->pool
+    struct llm_call *ready_next;
+    struct llm_call *cancel_next;
+    bool ready, freed, ended, opened;
+    bool kept;     // llm_query() waits for it: a free from inside a callback only cancels
+    uint32_t busy; // > 0: a callback of the host runs in it
+    atomic_bool cancel_asked, cancel_listed;
+    struct llm_loop *loop;
+    struct llm_snapshot *snapshot;
+    uint64_t id;
+    uint32_t flags; // LLM_QUERY_*
+    enum llm_step_name step;
+    struct llm_arena arena;
+
+    enum llm_delivery delivery;
+    llm_event_fn on_event;
+    void *ctx;
+    struct llm_arena queue_arena;
+    struct llm_queued *queue_first, *queue_last;
+    llm_event pulled;
+
+    struct llm_route route;
+    llm_instance *instance;
+    const struct llm_plugin_generator *generator;
+    struct llm_gate gate;
+    llm_job_args job_args;
+    llm_job *job;
+    llm_step job_step;
+    uint32_t exchanges;
+
+    struct llm_draft draft;
+    struct llm_exchange *exchange;
+    struct llm_frames frames;
+    llm_http_request request_verbs;
+    llm_out out_verbs;
+    uint32_t http_status;
+    bool answer_is_2xx, answer_done, stopped;
+    struct llm_buf error_body;
+    struct llm_buf head_text; // the head of an answer that is not 2xx, kept for fail()
+    llm_header *head_fields;
+    size_t n_head_fields;
+    llm_status outcome;     // of the exchange: LLM_DONE, LLM_AGAIN, or what went wrong
+    llm_error error;        // details, when outcome < 0
+    struct llm_buf scratch; // decoded blobs
+    struct llm_base64 base64;
+    uint32_t blob_index;
+    bool blob_typed;
+
+    enum llm_phase phase;
+    uint64_t activity_us, wait_until_us, total_until_us, attempt_us;
+    uint32_t connect_ms, first_byte_ms, idle_ms, total_ms;
+    struct llm_timer timer;
+
+    struct llm_response *response;
+    struct llm_worker *worker;
+};
+
+// Everything that can be refused before anything is sent; on LLM_OK the call is in its loop.
+llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum llm_delivery delivery,
+                        struct llm_call **ret, llm_error *err);
+// Go on until it pauses or is ended.
+void llm_call_advance(struct llm_call *call);
+// Now: nothing of it is on the stack.
+void llm_call_release(struct llm_call *call);
+// [any] Let its loop look at it: a cancel, or news from its worker.
+void llm_call_attend(struct llm_call *call);
+// The memory of freed calls.
+void llm_call_pool_free(struct llm_loop *loop);
+// Stop what it is doing and let it settle with this status (and the error that is in call->error, when set).
+void llm_call_abort(struct llm_call *call, llm_status status);
+
+// Steps.
+enum llm_step_name llm_call_open(struct llm_call *call);
+enum llm_step_name llm_call_encode(struct llm_call *call);
+enum llm_step_name llm_call_exchange(struct llm_call *call);
+enum llm_step_name llm_call_decide(struct llm_call *call);
+enum llm_step_name llm_call_settle(struct llm_call *call);
+
+// Give an event to the host and to the response.  LLM_OK, or what the codec is to stop with.
+llm_status llm_call_emit(struct llm_call *call, llm_event *event);
+
+// The verbs of a call, bound to it once.
+void llm_sink_bind(struct llm_call *call);    // call->out_verbs
+void llm_request_bind(struct llm_call *call); // call->request_verbs
+
+// Start a new draft; its memory is kept.
+void llm_request_reset(struct llm_call *call);
+// Put together what is sent: lines, credential, slices.  LLM_E_DENIED, LLM_E_CONFIG, LLM_E_INVALID_REQUEST, LLM_E_NOMEM (call->error is set).
+llm_status llm_request_finish(struct llm_call *call, struct llm_http_call *ret);
+void llm_request_wipe(struct llm_call *call);
+
+// Write call->error.
+llm_status llm_call_fail(struct llm_call *call, llm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// From what a plugin said.
+void llm_call_fault(struct llm_call *call, const llm_fault *fault);
+
+// Deadlines.
+void llm_call_phase(struct llm_call *call, enum llm_phase phase);
+void llm_call_on_timer(struct llm_timer *timer);
+
+// Generators that block.
+enum llm_step_name llm_worker_start(struct llm_call *call);
+void llm_worker_drain(struct llm_call *call); // give its events; ends the call when it is done
+void llm_worker_stop(struct llm_call *call);  // tell it, and wait for it
+
+// Calls around [call] functions of a codec: they hold the plugin's lock when it is not thread-safe.
+void llm_codec_enter(struct llm_call *call);
+void llm_codec_leave(struct llm_call *call);
+
+// 1 KiB of readable text for the log: secrets removed.
+llm_str llm_call_redact(struct llm_call *call, llm_str text, char *buf, size_t size);
+
+#endif

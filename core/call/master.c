@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// The master: one snapshot at a time, plugins that are never unloaded, a store of idle loops.
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "call/call.h"
+
+// ---- what plugins get ----------------------------------------------------------------------------------------------
+
+static const void *LLM_CALL host_interface(void *ctx, const char *id) {
+    (void)ctx;
+    (void)id;
+    return NULL;
+}
+
+static void LLM_CALL host_log(void *ctx, int32_t level, const char *msg, size_t len) {
+    if (llm_master_logs(ctx, level)) {
+        llm_master_log(ctx, level, "plugin: %.*s", LLM_FMT(((llm_str){msg, len})));
+    }
+}
+
+static void *LLM_CALL host_alloc(void *ctx, void *old, size_t size) {
+    (void)ctx;
+    if (size == 0) {
+        llm_mem_free(old);
+        return NULL;
+    }
+    return llm_mem_resize(old, size);
+}
+
+// ---- log -----------------------------------------------------------------------------------------------------------
+
+void llm_master_log(struct llm_master *master, int32_t level, const char *format, ...) {
+    char line[4096];
+    va_list args;
+    if (!llm_master_logs(master, level)) {
+        return;
+    }
+    va_start(args, format);
+    const int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    const size_t n = len < 0 ? 0 : (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
+    char clean[sizeof line];
+    llm_error_text(clean, sizeof clean, (llm_str){line, n});
+    master->options.log(master->options.log_ctx, level, clean, strlen(clean));
+}
+
+// ---- life ----------------------------------------------------------------------------------------------------------
+
+static llm_status build(struct llm_master *master, struct llm_snapshot **ret, llm_error *err) {
+    struct llm_settings settings;
+    const llm_status status = llm_settings_read(&master->options, &settings, err);
+    return status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, ret, err) : status;
+}
+
+// The host's strings may go once llm_master_new() has returned.
+static llm_status copy_options(struct llm_master *master, const llm_master_options *options) {
+    master->options = (llm_master_options)LLM_MASTER_OPTIONS_INIT;
+    if (options == NULL) {
+        return LLM_OK;
+    }
+    memcpy(&master->options, options, options->size < sizeof *options ? options->size : sizeof *options);
+    master->options.size = (uint32_t)sizeof *options;
+    struct llm_arena *arena = &master->options_arena;
+    const char **texts[] = {&master->options.config_file, &master->options.settings};
+    for (size_t i = 0; i < 2; i++) {
+        if (*texts[i] != NULL) {
+            *texts[i] = llm_arena_dup(arena, llm_str_from(*texts[i])).ptr;
+            if (*texts[i] == NULL) {
+                return LLM_E_NOMEM;
+            }
+        }
+    }
+    if (master->options.plugin_dirs == NULL) {
+        return LLM_OK;
+    }
+    size_t n = 0;
+    while (master->options.plugin_dirs[n] != NULL) {
+        n++;
+    }
+    const char **dirs = llm_arena_new(arena, (n + 1) * sizeof *dirs);
+    for (size_t i = 0; dirs != NULL && i < n; i++) {
+        dirs[i] = llm_arena_dup(arena, llm_str_from(master->options.plugin_dirs[i])).ptr;
+        if (dirs[i] == NULL) {
+            return LLM_E_NOMEM;
+        }
+    }
+    master->options.plugin_dirs = dirs;
+    return dirs != NULL ? LLM_OK : LLM_E_NOMEM;
+}
+
+llm_status llm_master_new(const llm_master_options *options, llm_master **ret, llm_error *err) {
+    llm_error own = LLM_ERROR_INIT;
+    if (options != NULL && options->size < LLM_END(llm_master_options, log_ctx)) {
+        return llm_fail(err, LLM_E_INVALID_REQUEST,
+                        "llm_master_options.size is not set: begin it with LLM_MASTER_OPTIONS_INIT");
+    }
+    struct llm_master *master = llm_mem_new(sizeof *master);
+    if (master == NULL) {
+        return llm_fail(err, LLM_E_NOMEM, "out of memory");
+    }
+    (void)pthread_mutex_init(&master->lock, NULL);
+    (void)pthread_mutex_init(&master->reload, NULL);
+    atomic_init(&master->next_id, 1);
+    master->host = (llm_host){.size = (uint32_t)sizeof master->host,
+                              .abi_minor = LLM_ABI_MINOR,
+                              .ctx = master,
+                              .name = "llm-master",
+                              .version = LLM_MASTER_VERSION,
+                              .get_interface = host_interface,
+                              .log = host_log,
+                              .alloc = host_alloc};
+    llm_status status = copy_options(master, options);
+    master->responses = llm_response_pool_new();
+    master->plugins = llm_plugins_new(&master->host);
+    if (status == LLM_OK) {
+        status = master->responses != NULL && master->plugins != NULL ? build(master, &master->snapshot, &own)
+                                                                      : LLM_E_NOMEM;
+    }
+    if (status != LLM_OK) {
+        llm_master_free(master);
+        if (own.status == LLM_OK) {
+            (void)llm_fail(&own, status, "%s",
+                           status == LLM_E_NOMEM ? "out of memory" : llm_status_name(status));
+        }
+        llm_error_copy(err, &own);
+        return status;
+    }
+    *ret = master;
+    return LLM_OK;
+}
+
+static void free_idle_loops(struct llm_master *master) {
+    (void)pthread_mutex_lock(&master->lock);
+    struct llm_loop *loop = master->idle_loops;
+    master->idle_loops = NULL;
+    master->n_idle_loops = 0;
+    (void)pthread_mutex_unlock(&master->lock);
+    while (loop != NULL) {
+        struct llm_loop *next = loop->next;
+        llm_loop_free(loop);
+        loop = next;
+    }
+}
+
+void llm_master_free(llm_master *master) {
+    if (master == NULL) {
+        return;
+    }
+    free_idle_loops(master);
+    if (master->snapshot != NULL) {
+        llm_snapshot_unref(master->snapshot);
+    }
+    if (master->plugins != NULL) {
+        llm_plugins_free(master->plugins);
+    }
+    llm_response_pool_unref(master->responses);
+    llm_arena_done(&master->options_arena);
+    (void)pthread_mutex_destroy(&master->lock);
+    (void)pthread_mutex_destroy(&master->reload);
+    llm_mem_free(master);
+}
+
+struct llm_snapshot *llm_master_snapshot(struct llm_master *master) {
+    (void)pthread_mutex_lock(&master->lock);
+    struct llm_snapshot *snapshot = llm_snapshot_ref(master->snapshot);
+    (void)pthread_mutex_unlock(&master->lock);
+    return snapshot;
+}
+
+llm_status llm_master_reload(llm_master *master, llm_error *err) {
+    struct llm_snapshot *fresh;
+    (void)pthread_mutex_lock(&master->reload);
+    const llm_status status = build(master, &fresh, err);
+    if (status == LLM_OK) {
+        (void)pthread_mutex_lock(&master->lock);
+        struct llm_snapshot *old = master->snapshot;
+        master->snapshot = fresh;
+        (void)pthread_mutex_unlock(&master->lock);
+        const bool same = llm_str_eq(old->settings.ca_file, fresh->settings.ca_file) &&
+                          llm_str_eq(old->settings.proxy, fresh->settings.proxy);
+        if (!same) { // they hold connections that were made by other rules
+            free_idle_loops(master);
+        }
+        llm_snapshot_unref(old);
+    }
+    (void)pthread_mutex_unlock(&master->reload);
+    return status;
+}
+
+llm_status llm_master_describe(llm_master *master, const char *what, const char *filter, char **ret_json,
+                               size_t *ret_len, llm_error *err) {
+    struct llm_snapshot *snapshot = llm_master_snapshot(master);
+    size_t len = 0;
+    const llm_status status = llm_snapshot_describe(snapshot, what, filter, ret_json, &len, err);
+    llm_snapshot_unref(snapshot);
+    if (status == LLM_OK && ret_len != NULL) {
+        *ret_len = len;
+    }
+    return status;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// What comes of a call: events put together.  Its memory is kept and used again by later calls.
+#ifndef LLM_CALL_RESPONSE_H
+#define LLM_CALL_RESPONSE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+struct llm_choice {
+    struct llm_buf text[3]; // LLM_TEXT_*
+    bool finished;
+    uint32_t finish; // LLM_FINISH_*
+    llm_str native;
+};
+
+struct llm_tool_call {
+    uint32_t choice, index;
+    llm_str id, name;
+    struct llm_buf args;
+};
+
+struct llm_blob_data {
+    uint32_t index;
+    llm_str mime, url;
+    struct llm_buf data;
+};
+
+struct llm_vector_data {
+    uint32_t index;
+    struct llm_buf json; // the array as text
+};
+
+struct llm_attempt {
+    struct llm_attempt *next;
+    llm_str provider, model;
+    llm_status status;
+    uint32_t http_status;
+    uint64_t us;
+};
+
+struct llm_note { // a warning (code, param, text), or a kind of JSON (name, -, value)
+    struct llm_note *next;
+    llm_str code, param, text;
+};
+
+struct llm_response_pool;
+
+// The arrays keep their elements' buffers between uses: n_ are in use, ready_ are initialised.
+struct llm_response {
+    struct llm_response *next; // in the pool
+    struct llm_response_pool *pool;
+    _Atomic uint32_t refs;
+    struct llm_arena arena;
+    bool collect, raw_is_list, truncated, got_output, local;
+    llm_str operation, provider, model, provider_model, id, request_id;
+    struct llm_choice *choices;
+    size_t n_choices, ready_choices, cap_choices;
+    struct llm_tool_call *tools;
+    size_t n_tools, ready_tools, cap_tools;
+    struct llm_blob_data *blobs;
+    size_t n_blobs, ready_blobs, cap_blobs;
+    struct llm_vector_data *vectors;
+    size_t n_vectors, ready_vectors, cap_vectors;
+    struct llm_note *warnings, *kinds;
+    size_t n_warnings;
+    struct llm_attempt *attempts;
+    llm_usage usage;
+    struct llm_buf usage_raw;
+    bool has_usage;
+    int64_t stated_cost; // the provider's, pico-USD; -1: none
+    int64_t cost;
+    uint32_t cost_source;
+    struct llm_buf raw; // LLM_QUERY_RAW
+    llm_error error;    // status LLM_OK: none
+    uint64_t start_us, first_us, end_us;
+};
+
+struct llm_response_pool *llm_response_pool_new(void);
+void llm_response_pool_unref(struct llm_response_pool *pool); // lives on until its last response is gone
+
+// refs 1; NULL: out of memory.
+struct llm_response *llm_response_new(struct llm_response_pool *pool);
+void llm_response_ref(struct llm_response *response);
+
+// Put an event in.  LLM_E_NOMEM, LLM_E_LIMIT.
+llm_status llm_response_add(struct llm_response *response, const llm_event *event);
+
+// A chunk of the answer as the provider sent it; list: chunks of a stream.
+llm_status llm_response_add_raw(struct llm_response *response, llm_str text, bool list);
+
+llm_status llm_response_add_attempt(struct llm_response *response, const struct llm_attempt *attempt);
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Settle: what it cost, what went wrong, the end event.
+#include "base/clock.h"
+#include "base/error.h"
+#include "call/call.h"
+#include "catalog/price.h"
+
+static void price(struct llm_call *call) {
+    struct llm_response *r = call->response;
+    const struct llm_model *model = call->route.model;
+    if (r->stated_cost >= 0) {
+        r->cost = r->stated_cost;
+        r->cost_source = LLM_COST_PROVIDER;
+    } else if (model != NULL && model->price.known && r->has_usage) {
+        r->cost = llm_price_cost(&model->price, &r->usage);
+        r->cost_source = r->cost >= 0 ? LLM_COST_CATALOGUE : LLM_COST_UNKNOWN;
+    }
+}
+
+static const char *plain_message(llm_status status) {
+    switch (status) {
+    case LLM_E_CANCELLED: return "cancelled";
+    case LLM_E_NOMEM: return "out of memory";
+    case LLM_E_LIMIT: return "the answer is larger than allowed";
+    case LLM_E_PROTOCOL: return "the answer is not what was promised, or was cut off";
+    case LLM_E_UNSUPPORTED: return "the provider cannot do this";
+    default: return "the plugin reported a failure without saying why";
+    }
+}
+
+static void fill_error(struct llm_call *call) {
+    struct llm_response *r = call->response;
+    // An error that a verb reported belongs to the outcome that the codec then returned; a cancel is nobody's fault.
+    if (call->error.status == LLM_OK || call->outcome == LLM_E_CANCELLED) {
+        (void)llm_call_fail(call, call->outcome, "%s", plain_message(call->outcome));
+    }
+    llm_secret_redact(&call->route.provider->key, call->error.message, strlen(call->error.message));
+    if (call->error.request_id[0] == '\0' && r->request_id.ptr != NULL) {
+        llm_error_text(call->error.request_id, sizeof call->error.request_id, r->request_id);
+    }
+    r->error = call->error;
+    r->truncated = r->got_output;
+}
+
+enum llm_step_name llm_call_settle(struct llm_call *call) {
+    struct llm_response *r = call->response;
+    llm_timer_clear(&call->loop->reactor, &call->timer);
+    call->phase = LLM_PHASE_NONE;
+    llm_request_wipe(call);
+    r->end_us = llm_clock_us();
+    if (call->outcome < 0) {
+        fill_error(call);
+    }
+    const llm_status status = r->error.status;
+    const struct llm_attempt attempt = {.provider = call->route.provider->name,
+                                        .model = call->route.provider_model,
+                                        .status = status,
+                                        .http_status = call->http_status,
+                                        .us = r->end_us - call->attempt_us};
+    (void)llm_response_add_attempt(r, &attempt);
+    price(call);
+    if (status != LLM_OK) {
+        (void)llm_call_emit(call,
+                            &(llm_event){.type = LLM_EVENT_ERROR, .status = status, .error = &r->error});
+    }
+    if (llm_master_logs(call->loop->master, LLM_LOG_INFO)) {
+        llm_master_log(call->loop->master, LLM_LOG_INFO, "call %llu: %s via %.*s, model %.*s, %llu us",
+                       (unsigned long long)call->id, llm_status_name(status), LLM_FMT(r->provider),
+                       LLM_FMT(r->provider_model), (unsigned long long)(r->end_us - r->start_us));
+    }
+    call->step = LLM_STEP_ENDED;
+    call->ended = true;
+    call->loop->n_open--;
+    (void)llm_call_emit(call, &(llm_event){.type = LLM_EVENT_END, .status = status});
+    return LLM_STEP_ENDED;
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: MIT
+// Start: everything that can be refused before anything is sent, then the plugin's job.
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "call/call.h"
+#include "llm_json.h"
+#include "net/url.h"
+
+#define KEEP_BYTES 65536u
+
+static llm_str text_or(const char *text, const char *otherwise) {
+    return llm_str_from(text != NULL ? text : otherwise);
+}
+
+// ---- memory of a call --------------------------------------------------------------------------------------------
+
+static struct llm_call *call_take(struct llm_loop *loop) {
+    struct llm_call *call = loop->pool;
+    if (call != NULL) {
+        loop->pool = call->next;
+        loop->n_pool--;
+        return call;
+    }
+    call = llm_mem_new(sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    call->loop = loop;
+    call->arena.limit = LLM_MAX_REQUEST_BYTES + (16u << 20);
+    call->queue_arena.limit = LLM_MAX_RESPONSE_BYTES;
+    call->draft.body.max = LLM_MAX_REQUEST_BYTES;
+    call->error_body.max = LLM_MAX_ERROR_BYTES;
+    call->head_text.max = LLM_MAX_HEADER_BYTES;
+    call->scratch.max = LLM_MAX_EVENT_BYTES;
+    call->timer.fire = llm_call_on_timer;
+    llm_sink_bind(call);
+    llm_request_bind(call);
+    return call;
+}
+
+static void call_clear(struct llm_call *call) {
+    llm_request_wipe(call);
+    llm_arena_reset(&call->arena, KEEP_BYTES);
+    llm_arena_reset(&call->queue_arena, KEEP_BYTES);
+    llm_frames_reset(&call->frames, KEEP_BYTES);
+    llm_buf_reset(&call->draft.body, KEEP_BYTES);
+    llm_buf_reset(&call->error_body, KEEP_BYTES);
+    llm_buf_reset(&call->head_text, KEEP_BYTES);
+    llm_buf_reset(&call->scratch, KEEP_BYTES);
+    call->ready = call->freed = call->ended = call->opened = call->kept = false;
+    atomic_store(&call->cancel_asked, false);
+    call->queue_first = call->queue_last = NULL;
+    call->job = NULL;
+    call->instance = NULL;
+    call->generator = NULL;
+    call->exchange = NULL;
+    call->exchanges = 0;
+    call->http_status = 0;
+    call->outcome = LLM_OK;
+    call->phase = LLM_PHASE_NONE;
+    call->snapshot = NULL;
+    call->response = NULL;
+    call->worker = NULL;
+    call->gate = (struct llm_gate){0};
+    call->error = (llm_error)LLM_ERROR_INIT;
+    call->base64 = (struct llm_base64){0};
+}
+
+static void call_destroy(struct llm_call *call) {
+    llm_arena_done(&call->arena);
+    llm_arena_done(&call->queue_arena);
+    llm_frames_done(&call->frames);
+    llm_buf_done(&call->draft.body);
+    llm_buf_done(&call->error_body);
+    llm_buf_done(&call->head_text);
+    llm_buf_done(&call->scratch);
+    llm_mem_free(call->draft.lines);
+    llm_mem_free(call->draft.pieces);
+    llm_mem_free(call->draft.slices);
+    llm_mem_free(call);
+}
+
+static void call_drop(struct llm_call *call) {
+    struct llm_loop *loop = call->loop;
+    llm_response_free(call->response);
+    if (call->snapshot != NULL) {
+        llm_snapshot_unref(call->snapshot);
+    }
+    call_clear(call);
+    if (loop->n_pool >= 256) {
+        call_destroy(call);
+        return;
+    }
+    call->next = loop->pool;
+    loop->pool = call;
+    loop->n_pool++;
+}
+
+void llm_call_pool_free(struct llm_loop *loop) {
+    while (loop->pool != NULL) {
+        struct llm_call *call = loop->pool;
+        loop->pool = call->next;
+        call_destroy(call);
+    }
+}
+
+void llm_call_release(struct llm_call *call) {
+    struct llm_loop *loop = call->loop;
+    llm_call_abort(call, LLM_E_CANCELLED);
+    if (call->job != NULL) {
+        llm_codec_enter(call);
+        call->generator->codec.close(call->job);
+        llm_codec_leave(call);
+        call->job = NULL;
+    }
+    loop->n_open -= call->ended ? 0 : 1;
+    *(call->prev != NULL ? &call->prev->next : &loop->calls) = call->next;
+    if (call->next != NULL) {
+        call->next->prev = call->prev;
+    }
+    call->prev = NULL;
+    call_drop(call);
+}
+
+// ---- the request -------------------------------------------------------------------------------------------------
+
+static bool is_image(llm_str operation) {
+    return llm_str_starts(operation, LLM_STR("image"));
+}
+
+static void write_message(llm_json_writer *w, const char *role, const char *content) {
+    llm_json_object(w);
+    llm_json_name(w, "role");
+    llm_json_cstring(w, role);
+    llm_json_name(w, "content");
+    llm_json_cstring(w, content);
+    llm_json_object_end(w);
+}
+
+// A request in OpenAI's form from a prompt.
+static llm_status body_from_prompt(struct llm_call *call, const llm_query_args *args, llm_str model,
+                                   llm_str operation, llm_str *ret) {
+    struct llm_buf *buf = &call->scratch; // free until the first blob
+    llm_json_writer w = llm_json_writer_to(llm_buf_sink, buf);
+    buf->len = 0;
+    llm_json_object(&w);
+    if (model.ptr != NULL) {
+        llm_json_name(&w, "model");
+        llm_json_string(&w, model);
+    }
+    if (llm_str_is(operation, "chat")) {
+        llm_json_name(&w, "messages");
+        llm_json_array(&w);
+        if (args->system != NULL) {
+            write_message(&w, "system", args->system);
+        }
+        write_message(&w, "user", args->prompt);
+        llm_json_array_end(&w);
+    } else if (args->prompt != NULL) {
+        llm_json_name(&w, is_image(operation) ? "prompt" : "input");
+        llm_json_cstring(&w, args->prompt);
+    }
+    llm_json_object_end(&w);
+    if (w.status != LLM_OK) {
+        return w.status;
+    }
+    *ret = llm_arena_dup(&call->arena, llm_buf_str(buf));
+    return ret->ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+}
+
+static llm_status take_body(struct llm_call *call, const llm_query_args *args, llm_str *ret, llm_error *err) {
+    if (args->body.len > LLM_MAX_REQUEST_BYTES) {
+        return llm_fail(err, LLM_E_TOO_LARGE, "the request has %zu bytes, at most %u can be sent",
+                        args->body.len, LLM_MAX_REQUEST_BYTES);
+    }
+    *ret = (args->flags & LLM_QUERY_BORROW) != 0 ? args->body : llm_arena_dup(&call->arena, args->body);
+    if (ret->ptr == NULL) {
+        return LLM_E_NOMEM;
+    }
+    return llm_gate_request(*ret, &call->arena, &call->gate, err);
+}
+
+static llm_status take_attachments(struct llm_call *call, const llm_query_args *args) {
+    llm_attachment *list = llm_arena_new(&call->arena, args->n_attachments * sizeof *list);
+    if (list == NULL) {
+        return LLM_E_NOMEM;
+    }
+    for (size_t i = 0; i < args->n_attachments; i++) {
+        list[i] = args->attachments[i];
+        list[i].mime = llm_arena_dup(&call->arena, list[i].mime);
+        list[i].name = llm_arena_dup(&call->arena, list[i].name);
+        if ((args->flags & LLM_QUERY_BORROW) == 0) {
+            const llm_str copy =
+                llm_arena_dup(&call->arena, (llm_str){(const char *)list[i].data.ptr, list[i].data.len});
+            list[i].data.ptr = (const uint8_t *)copy.ptr;
+            if (copy.ptr == NULL) {
+                return LLM_E_NOMEM;
+            }
+        }
+    }
+    call->job_args.attachments = list;
+    call->job_args.n_attachments = args->n_attachments;
+    return LLM_OK;
+}
+
+// The model that the caller names: argument, else the body's "model"; absent: none.
+static llm_status asked_model(struct llm_call *call, const llm_query_args *args, llm_str *ret,
+                              llm_error *err) {
+    *ret = llm_str_from(args->model);
+    if (args->model == NULL && call->gate.fields != NULL) {
+        const llm_str raw = llm_gate_get(&call->gate, "model");
+        if (llm_json_type(raw) == '"') {
+            char *text = llm_arena_bytes(&call->arena, raw.len + 1);
+            if (text == NULL) {
+                return LLM_E_NOMEM;
+            }
+            *ret = (llm_str){text, llm_json_decode(raw, text, raw.len)};
+        } else if (raw.ptr != NULL && llm_json_type(raw) != 'n') {
+            return llm_fail(err, LLM_E_INVALID_REQUEST, "\"model\" is no string");
+        }
+    }
+    if (ret->len > LLM_MAX_MODEL_BYTES) {
+        return llm_fail(err, LLM_E_INVALID_REQUEST, "the model's name has %zu bytes, at most %u make sense",
+                        ret->len, LLM_MAX_MODEL_BYTES);
+    }
+    if (ret->len == 0) {
+        *ret = (llm_str){NULL, 0};
+    }
+    return LLM_OK;
+}
+
+static llm_status choose_format(struct llm_call *call, const llm_query_args *args, llm_error *err) {
+    const char *const *formats = call->generator->formats;
+    const llm_str operation = call->job_args.operation;
+    for (size_t i = 0; formats[i] != NULL; i++) {
+        const llm_str format = llm_str_from(formats[i]);
+        const bool openai =
+            llm_str_starts(format, LLM_STR("openai.")) && llm_str_eq(llm_str_cut(format, 7), operation);
+        if (args->format != NULL ? llm_str_is(format, args->format) : openai) {
+            call->job_args.format = format;
+            return LLM_OK;
+        }
+    }
+    if (args->format != NULL) {
+        return llm_fail(err, LLM_E_UNSUPPORTED, "%.*s does not take the format %s; it takes %s",
+                        LLM_FMT(call->route.provider->name), args->format, formats[0]);
+    }
+    call->job_args.format = llm_str_from(formats[0]);
+    return LLM_OK;
+}
+
+static llm_status check_key(const struct llm_call *call, llm_error *err) {
+    const struct llm_provider *provider = call->route.provider;
+    if (provider->auth == LLM_AUTH_NONE || !provider->key_required || llm_secret_has(&provider->key) ||
+        call->loop->master->options.transport != NULL) {
+        return LLM_OK;
+    }
+    return llm_fail(err, LLM_E_AUTH,
+                    "no key for %.*s: set %.*s in the environment, or keys.%.*s in config.json",
+                    LLM_FMT(provider->name), LLM_FMT(provider->key_env), LLM_FMT(provider->name));
+}
+
+// ---- the call ----------------------------------------------------------------------------------------------------
+
+static void take_limits(struct llm_call *call, const llm_query_args *args) {
+    const struct llm_settings *settings = &call->snapshot->settings;
+    call->connect_ms =
+        args->connect_timeout_ms != 0 ? args->connect_timeout_ms : settings->connect_timeout_ms;
+    call->first_byte_ms =
+        args->first_byte_timeout_ms != 0 ? args->first_byte_timeout_ms : settings->first_byte_timeout_ms;
+    call->idle_ms = args->idle_timeout_ms != 0 ? args->idle_timeout_ms : settings->idle_timeout_ms;
+    call->total_ms = args->total_timeout_ms != 0 ? args->total_timeout_ms : settings->total_timeout_ms;
+}
+
+static llm_status find_route(struct llm_call *call, const llm_query_args *args, llm_str model,
+                             llm_error *err) {
+    struct llm_snapshot *snapshot = call->snapshot;
+    const llm_str operation = call->job_args.operation;
+    llm_status status = llm_snapshot_route(snapshot, model, operation, args->provider, &call->route, err);
+    if (status != LLM_OK) {
+        return status;
+    }
+    struct llm_provider *provider = call->route.provider;
+    if ((status = check_key(call, err)) == LLM_OK &&
+        (status = llm_provider_instance(snapshot, provider, &call->instance, err)) == LLM_OK) {
+        status =
+            llm_provider_generator(provider, call->route.provider_model, operation, &call->generator, err);
+    }
+    if (status == LLM_OK) {
+        status = choose_format(call, args, err);
+    }
+    if (status != LLM_OK && err != NULL && err->size >= sizeof *err) {
+        llm_error_text(err->provider, sizeof err->provider, provider->name);
+    }
+    return status;
+}
+
+static llm_status name_response(struct llm_call *call, llm_str model) {
+    struct llm_response *r = call->response;
+    struct llm_arena *arena = &r->arena;
+    r->operation = llm_arena_dup(arena, call->job_args.operation);
+    r->provider = llm_arena_dup(arena, call->route.provider->name);
+    r->model = llm_arena_dup(arena, model.ptr != NULL ? model : call->route.provider_model);
+    r->provider_model = llm_arena_dup(arena, call->route.provider_model);
+    r->id = llm_arena_format(arena, "llm-%016llx", (unsigned long long)call->id);
+    r->local = llm_url_is_loopback(call->route.provider->base_url);
+    return r->operation.ptr != NULL && r->provider.ptr != NULL && r->id.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+}
+
+static void *LLM_CALL job_alloc(void *ctx, size_t size) {
+    return llm_arena_new(ctx, size);
+}
+
+static llm_status prepare(struct llm_call *call, const llm_query_args *args, llm_error *err) {
+    struct llm_master *master = call->loop->master;
+    llm_str model, body = {NULL, 0};
+    llm_status status = LLM_OK;
+    call->snapshot = llm_master_snapshot(master);
+    call->response = llm_response_new(master->responses);
+    if (call->response == NULL) {
+        return LLM_E_NOMEM;
+    }
+    call->response->start_us = llm_clock_us();
+    call->job_args = (llm_job_args){.size = (uint32_t)sizeof call->job_args,
+                                    .flags = (args->flags & LLM_QUERY_STREAM) != 0 ? LLM_JOB_STREAM : 0u,
+                                    .id = call->id,
+                                    .alloc_ctx = &call->arena,
+                                    .alloc = job_alloc};
+    call->job_args.operation = llm_arena_dup(&call->arena, text_or(args->operation, "chat"));
+    if (call->job_args.operation.ptr == NULL) {
+        return LLM_E_NOMEM;
+    }
+    if (args->body.ptr != NULL && (status = take_body(call, args, &body, err)) != LLM_OK) {
+        return status;
+    }
+    if (args->body.ptr == NULL && args->prompt == NULL && llm_str_is(call->job_args.operation, "chat")) {
+        return llm_fail(err, LLM_E_INVALID_REQUEST, "neither a body nor a prompt was given");
+    }
+    if ((status = asked_model(call, args, &model, err)) != LLM_OK ||
+        (status = find_route(call, args, model, err)) != LLM_OK) {
+        return status;
+    }
+    if (body.ptr == NULL) {
+        status = body_from_prompt(call, args, call->route.provider_model, call->job_args.operation, &body);
+        if (status != LLM_OK || (status = llm_gate_request(body, &call->arena, &call->gate, err)) != LLM_OK) {
+            return status;
+        }
+    }
+    call->job_args.model = llm_arena_dup(&call->arena, call->route.provider_model);
+    call->route.provider_model = call->job_args.model;
+    call->job_args.request = body;
+    call->job_args.fields = call->gate.fields;
+    call->job_args.n_fields = call->gate.n_fields;
+    if (args->n_attachments > 0 && (status = take_attachments(call, args)) != LLM_OK) {
+        return status;
+    }
+    take_limits(call, args);
+    return name_response(call, model);
+}
+
+llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum llm_delivery delivery,
+                        struct llm_call **ret, llm_error *err) {
+    if (args == NULL || args->size < LLM_END(llm_query_args, ctx)) {
+        return llm_fail(err, LLM_E_INVALID_REQUEST,
+                        "llm_query_args.size is not set: begin it with LLM_QUERY_INIT");
+    }
+    struct llm_call *call = call_take(loop);
+    if (call == NULL) {
+        return llm_fail(err, LLM_E_NOMEM, "out of memory");
+    }
+    call->id = atomic_fetch_add(&loop->master->next_id, 1);
+    call->flags = args->flags;
+    call->delivery = delivery;
+    call->on_event = args->on_event;
+    call->ctx = args->ctx;
+    call->error = (llm_error)LLM_ERROR_INIT;
+    llm_error own = LLM_ERROR_INIT;
+    const llm_status status = prepare(call, args, &own);
+    if (status != LLM_OK) {
+        if (own.status == LLM_OK) {
+            (void)llm_fail(&own, status, "%s",
+                           status == LLM_E_NOMEM ? "out of memory" : llm_status_name(status));
+        }
+        llm_error_copy(err, &own);
+        call_drop(call);
+        return status;
+    }
+    call->response->collect = (call->flags & LLM_QUERY_COLLECT) != 0;
+    call->total_until_us = call->response->start_us + (uint64_t)call->total_ms * 1000;
+    call->attempt_us = call->response->start_us;
+    call->step = LLM_STEP_START;
+    call->prev = NULL;
+    call->next = loop->calls;
+    if (call->next != NULL) {
+        call->next->prev = call;
+    }
+    loop->calls = call;
+    loop->n_open++;
+    llm_loop_queue(call);
+    *ret = call;
+    return LLM_OK;
+}
+
+// The plugin's job: a request that it cannot do is refused here.
+enum llm_step_name llm_call_open(struct llm_call *call) {
+    if (call->generator->codec.open == NULL) {
+        return llm_worker_start(call);
+    }
+    llm_codec_enter(call);
+    const llm_status status =
+        call->generator->codec.open(call->instance, &call->job_args, &call->out_verbs, &call->job);
+    llm_codec_leave(call);
+    if (status < 0) {
+        call->job = NULL;
+        call->outcome = status;
+        return LLM_STEP_DECIDE;
+    }
+    call->opened = true;
+    call->job_step = (llm_step){.size = (uint32_t)sizeof call->job_step};
+    return LLM_STEP_ADMIT;
+}
