@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "catalog/url.h"
+#include "catalog/base_url.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -14,39 +14,39 @@ static bool ends(llm_str s, llm_str tail) {
     return s.len >= tail.len && llm_str_eq_nocase(llm_str_cut(s, s.len - tail.len), tail);
 }
 
-static enum llm_url_reach reach_of_ipv4(const unsigned char ip[4]) {
+static enum llm_reach reach_of_ipv4(const unsigned char ip[4]) {
     if (ip[0] == 127) {
-        return LLM_URL_LOOPBACK;
+        return LLM_REACH_LOOPBACK;
     }
     const bool private = ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) ||
                          (ip[0] == 192 && ip[1] == 168) || (ip[0] == 169 && ip[1] == 254);
-    return private ? LLM_URL_PRIVATE : LLM_URL_PUBLIC;
+    return private ? LLM_REACH_PRIVATE : LLM_REACH_PUBLIC;
 }
 
-static enum llm_url_reach reach_of_ipv6(const unsigned char ip[16]) {
+static enum llm_reach reach_of_ipv6(const unsigned char ip[16]) {
     static const unsigned char loopback[16] = {[15] = 1};
     if (memcmp(ip, loopback, sizeof loopback) == 0) {
-        return LLM_URL_LOOPBACK;
+        return LLM_REACH_LOOPBACK;
     }
-    return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) ? LLM_URL_PRIVATE
-                                                                               : LLM_URL_PUBLIC;
+    return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) ? LLM_REACH_PRIVATE
+                                                                               : LLM_REACH_PUBLIC;
 }
 
-static enum llm_url_reach reach_of_name(llm_str host) {
+static enum llm_reach reach_of_name(llm_str host) {
     static const llm_str endings[] = {LLM_STR_INIT(".local"), LLM_STR_INIT(".lan"), LLM_STR_INIT(".internal"),
                                       LLM_STR_INIT(".home.arpa")};
     if (llm_str_eq_nocase(host, LLM_STR("localhost")) || ends(host, LLM_STR(".localhost"))) {
-        return LLM_URL_LOOPBACK;
+        return LLM_REACH_LOOPBACK;
     }
     bool private = memchr(host.ptr, '.', host.len) == NULL;
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         private = private || ends(host, endings[i]);
     }
-    return private ? LLM_URL_PRIVATE : LLM_URL_PUBLIC;
+    return private ? LLM_REACH_PRIVATE : LLM_REACH_PUBLIC;
 }
 
 // false: no host.
-static bool judge_host(llm_str host, enum llm_url_reach *ret) {
+static bool judge_host(llm_str host, enum llm_reach *ret) {
     unsigned char ip[16];
     char text[64];
     if (host.len == 0 || host.len > 253) {
@@ -113,7 +113,7 @@ static const char *judge_path(llm_str path) {
 }
 
 // Scheme, host and port; what follows goes to ret->path.
-static const char *judge_authority(llm_str url, struct llm_url *ret) {
+static const char *judge_authority(llm_str url, struct llm_base_url *ret) {
     uint64_t port = 0;
     if (url.len > LLM_MAX_URL_BYTES) {
         return "it is too long";
@@ -144,14 +144,14 @@ static const char *judge_authority(llm_str url, struct llm_url *ret) {
     return NULL;
 }
 
-const char *llm_url_parse(llm_str url, struct llm_url *ret) {
-    struct llm_url found = {0};
+const char *llm_base_url_judge(llm_str url, struct llm_base_url *ret) {
+    struct llm_base_url found = {0};
     const char *wrong = judge_authority(url, &found);
     if (wrong == NULL && !judge_host(found.host, &found.reach)) {
         wrong = "it holds no valid host";
     }
     wrong = wrong != NULL ? wrong : judge_path(found.path);
-    if (wrong == NULL && !found.is_https && found.reach == LLM_URL_PUBLIC) {
+    if (wrong == NULL && !found.is_https && found.reach == LLM_REACH_PUBLIC) {
         wrong = "it is plain http to another network: use https";
     }
     if (wrong == NULL) {
@@ -160,8 +160,8 @@ const char *llm_url_parse(llm_str url, struct llm_url *ret) {
     return wrong;
 }
 
-const char *llm_url_check_origin(llm_str origin) {
-    struct llm_url found = {0};
+const char *llm_origin_judge(llm_str origin) {
+    struct llm_base_url found = {0};
     const char *wrong = judge_authority(origin, &found);
     if (wrong != NULL) {
         return wrong;
@@ -176,5 +176,6 @@ const char *llm_url_check_origin(llm_str origin) {
     if (found.host.len != host.len && memchr(host.ptr, '.', host.len) == NULL) {
         return "it stands for a whole top-level domain";
     }
-    return !found.is_https && found.reach != LLM_URL_LOOPBACK ? "it is plain http to another machine" : NULL;
+    return !found.is_https && found.reach != LLM_REACH_LOOPBACK ? "it is plain http to another machine"
+                                                                : NULL;
 }

@@ -3,7 +3,7 @@
 #include "catalog/build.h"
 
 #include "base/error.h"
-#include "catalog/url.h"
+#include "catalog/base_url.h"
 
 // Take the first name off a comma list; false: it is empty.
 static bool next_name(llm_str *list, llm_str *ret) {
@@ -143,9 +143,9 @@ llm_status llm_provider_limit_claims(struct llm_build *build, struct llm_provide
 
 // A key does not leave this machine in the clear.
 static llm_status withhold(struct llm_build *build, struct llm_provider *provider) {
-    struct llm_url url;
-    if (provider->key_origin.ptr == NULL || llm_url_parse(provider->base_url, &url) != NULL || url.is_https ||
-        url.reach == LLM_URL_LOOPBACK) {
+    struct llm_base_url url;
+    if (provider->key_origin.ptr == NULL || llm_base_url_judge(provider->base_url, &url) != NULL || url.is_https ||
+        url.reach == LLM_REACH_LOOPBACK) {
         return LLM_OK;
     }
     const llm_str text = llm_arena_format(

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "catalog/url.h"
+#include "catalog/base_url.h"
 #include "config/keys.h"
 #include "llm_json.h"
 
@@ -265,11 +265,11 @@ static llm_status fill(struct making *m, const struct llm_document *doc, llm_str
 
 // *ret_wrong: what is wrong with it (static); NULL: it is set.
 static llm_status set_url(struct making *m, llm_str url, const char **ret_wrong, llm_error *err) {
-    struct llm_url parsed;
+    struct llm_base_url parsed;
     while (url.len > 0 && url.ptr[url.len - 1] == '/') {
         url.len--;
     }
-    *ret_wrong = llm_url_parse(url, &parsed);
+    *ret_wrong = llm_base_url_judge(url, &parsed);
     m->provider->base_url = llm_arena_dup(m->arena, url);
     return m->provider->base_url.ptr != NULL ? LLM_OK : no_memory(err);
 }
@@ -543,7 +543,7 @@ static llm_status take_origins(void *ctx, const struct llm_document *doc, llm_st
         if (status != LLM_OK || missing != NULL) {
             continue;
         }
-        const char *wrong = llm_url_check_origin(origin);
+        const char *wrong = llm_origin_judge(origin);
         if (wrong != NULL) {
             return llm_document_fail(doc, value, err, "origin \"%.*s\" cannot be used: %s", LLM_FMT(origin),
                                      wrong);

@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: MIT
-#include "catalog/url.h"
+#include "catalog/base_url.h"
 
 #include "base/limits.h"
 #include "check_main.h"
 
 static const struct {
     const char *url, *host, *path;
-    enum llm_url_reach reach;
+    enum llm_reach reach;
 } good[] = {
-    {"https://api.openai.com/v1", "api.openai.com", "/v1", LLM_URL_PUBLIC},
-    {"https://api.deepseek.com", "api.deepseek.com", "", LLM_URL_PUBLIC},
-    {"https://a-b.example:8443/x/y", "a-b.example", "/x/y", LLM_URL_PUBLIC},
-    {"https://[2001:db8::1]:8443/v1", "[2001:db8::1]", "/v1", LLM_URL_PUBLIC},
-    {"https://8.8.8.8/v1", "8.8.8.8", "/v1", LLM_URL_PUBLIC},
-    {"http://localhost:11434/v1", "localhost", "/v1", LLM_URL_LOOPBACK},
-    {"http://LocalHost", "LocalHost", "", LLM_URL_LOOPBACK},
-    {"http://x.localhost:1", "x.localhost", "", LLM_URL_LOOPBACK},
-    {"http://127.0.0.1:1", "127.0.0.1", "", LLM_URL_LOOPBACK},
-    {"http://127.9.9.9:65535", "127.9.9.9", "", LLM_URL_LOOPBACK},
-    {"http://[::1]:8000/v1", "[::1]", "/v1", LLM_URL_LOOPBACK},
-    {"http://10.1.2.3/v1", "10.1.2.3", "/v1", LLM_URL_PRIVATE},
-    {"http://172.16.0.1/v1", "172.16.0.1", "/v1", LLM_URL_PRIVATE},
-    {"http://172.31.255.255/v1", "172.31.255.255", "/v1", LLM_URL_PRIVATE},
-    {"http://192.168.1.1/v1", "192.168.1.1", "/v1", LLM_URL_PRIVATE},
-    {"http://[fd00::1]/v1", "[fd00::1]", "/v1", LLM_URL_PRIVATE},
-    {"http://[fe80::1]/v1", "[fe80::1]", "/v1", LLM_URL_PRIVATE},
-    {"http://gpu-box:8000/v1", "gpu-box", "/v1", LLM_URL_PRIVATE},
-    {"http://gpu.local:8000/v1", "gpu.local", "/v1", LLM_URL_PRIVATE},
-    {"http://gpu.home.arpa/v1", "gpu.home.arpa", "/v1", LLM_URL_PRIVATE},
-    {"http://my_host.internal/v1", "my_host.internal", "/v1", LLM_URL_PRIVATE},
+    {"https://api.openai.com/v1", "api.openai.com", "/v1", LLM_REACH_PUBLIC},
+    {"https://api.deepseek.com", "api.deepseek.com", "", LLM_REACH_PUBLIC},
+    {"https://a-b.example:8443/x/y", "a-b.example", "/x/y", LLM_REACH_PUBLIC},
+    {"https://[2001:db8::1]:8443/v1", "[2001:db8::1]", "/v1", LLM_REACH_PUBLIC},
+    {"https://8.8.8.8/v1", "8.8.8.8", "/v1", LLM_REACH_PUBLIC},
+    {"http://localhost:11434/v1", "localhost", "/v1", LLM_REACH_LOOPBACK},
+    {"http://LocalHost", "LocalHost", "", LLM_REACH_LOOPBACK},
+    {"http://x.localhost:1", "x.localhost", "", LLM_REACH_LOOPBACK},
+    {"http://127.0.0.1:1", "127.0.0.1", "", LLM_REACH_LOOPBACK},
+    {"http://127.9.9.9:65535", "127.9.9.9", "", LLM_REACH_LOOPBACK},
+    {"http://[::1]:8000/v1", "[::1]", "/v1", LLM_REACH_LOOPBACK},
+    {"http://10.1.2.3/v1", "10.1.2.3", "/v1", LLM_REACH_PRIVATE},
+    {"http://172.16.0.1/v1", "172.16.0.1", "/v1", LLM_REACH_PRIVATE},
+    {"http://172.31.255.255/v1", "172.31.255.255", "/v1", LLM_REACH_PRIVATE},
+    {"http://192.168.1.1/v1", "192.168.1.1", "/v1", LLM_REACH_PRIVATE},
+    {"http://[fd00::1]/v1", "[fd00::1]", "/v1", LLM_REACH_PRIVATE},
+    {"http://[fe80::1]/v1", "[fe80::1]", "/v1", LLM_REACH_PRIVATE},
+    {"http://gpu-box:8000/v1", "gpu-box", "/v1", LLM_REACH_PRIVATE},
+    {"http://gpu.local:8000/v1", "gpu.local", "/v1", LLM_REACH_PRIVATE},
+    {"http://gpu.home.arpa/v1", "gpu.home.arpa", "/v1", LLM_REACH_PRIVATE},
+    {"http://my_host.internal/v1", "my_host.internal", "/v1", LLM_REACH_PRIVATE},
 };
 
 START_TEST(good_urls_are_taken_apart) {
-    struct llm_url url;
-    const char *wrong = llm_url_parse(llm_str_from(good[_i].url), &url);
+    struct llm_base_url url;
+    const char *wrong = llm_base_url_judge(llm_str_from(good[_i].url), &url);
     ck_assert_msg(wrong == NULL, "%s: %s", good[_i].url, wrong);
     ck_assert(llm_str_is(url.host, good[_i].host));
     ck_assert(llm_str_is(url.path, good[_i].path));
@@ -95,8 +95,8 @@ static const char *const bad[] = {
 };
 
 START_TEST(bad_urls_are_refused_with_a_reason) {
-    struct llm_url url = {.is_https = true, .host = LLM_STR("kept")};
-    const char *wrong = llm_url_parse(llm_str_from(bad[_i]), &url);
+    struct llm_base_url url = {.is_https = true, .host = LLM_STR("kept")};
+    const char *wrong = llm_base_url_judge(llm_str_from(bad[_i]), &url);
     ck_assert_msg(wrong != NULL && wrong[0] != '\0', "accepted: %s", bad[_i]);
     ck_assert(llm_str_is(url.host, "kept"));
 }
@@ -104,11 +104,11 @@ END_TEST
 
 START_TEST(a_url_may_be_as_long_as_the_limit) {
     static char text[LLM_MAX_URL_BYTES + 2];
-    struct llm_url url;
+    struct llm_base_url url;
     memset(text, 'a', sizeof text);
     memcpy(text, "https://host.example/", 21);
-    ck_assert_ptr_null(llm_url_parse((llm_str){text, LLM_MAX_URL_BYTES}, &url));
-    ck_assert_ptr_nonnull(llm_url_parse((llm_str){text, LLM_MAX_URL_BYTES + 1}, &url));
+    ck_assert_ptr_null(llm_base_url_judge((llm_str){text, LLM_MAX_URL_BYTES}, &url));
+    ck_assert_ptr_nonnull(llm_base_url_judge((llm_str){text, LLM_MAX_URL_BYTES + 1}, &url));
 }
 END_TEST
 
@@ -135,7 +135,7 @@ static const struct {
 };
 
 START_TEST(origins_are_judged) {
-    const char *wrong = llm_url_check_origin(llm_str_from(origins[_i].origin));
+    const char *wrong = llm_origin_judge(llm_str_from(origins[_i].origin));
     ck_assert_msg((wrong == NULL) == origins[_i].good, "%s: %s", origins[_i].origin,
                   wrong != NULL ? wrong : "");
 }
