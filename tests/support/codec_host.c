@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "base/error.h"
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "codec_sink.h"
