@@ -121,7 +121,7 @@ static struct cost run_tls(const char *const *client, const char *const *server,
 
 int main(int argc, char **argv) {
     struct cost ours[ROUNDS], curls[ROUNDS];
-    char url[256], base[256], settings[1024], path[512], bundle[512], cert[512], key[512];
+    char url[512], base[256], settings[1024], path[512], bundle[512], cert[512], key[512];
     int bad = 0;
     if (argc != 5) {
         fprintf(stderr, "usage: bench_start CLI SIM_URL TLS_PORT DIR\n");
@@ -139,12 +139,13 @@ int main(int argc, char **argv) {
     if (file == NULL || fputs(settings, file) < 0 || fclose(file) != 0) {
         return 2;
     }
-    const char *query[] = {cli, "--config", path, "query", "-q", "--no-stream", "-m", "gpt-4o-mini", "Hello", NULL};
+    const char *query[] = {cli,           "--config", path,          "query", "-q",
+                           "--no-stream", "-m",       "gpt-4o-mini", "Hello", NULL};
     const char *curl[] = {"curl", "-sS",
-                    "-H",   "content-type: application/json",
-                    "-H",   "authorization: Bearer sk-bench-0123456789",
-                    "-d",   body,
-                    url,    NULL};
+                          "-H",   "content-type: application/json",
+                          "-H",   "authorization: Bearer sk-bench-0123456789",
+                          "-d",   body,
+                          url,    NULL};
     for (int i = 0; i < ROUNDS; i++) {
         ours[i] = run(query);
         curls[i] = run(curl);
@@ -166,11 +167,11 @@ int main(int argc, char **argv) {
         return 2;
     }
     const char *tls_query[] = {cli,           "--config", tls_path,      "query", "-q",
-                         "--no-stream", "-m",       "gpt-4o-mini", "Hello", NULL};
+                               "--no-stream", "-m",       "gpt-4o-mini", "Hello", NULL};
     const char *tls_curl[] = {"curl", "-sS", "--cacert", bundle, "-H", "content-type: application/json",
-                        "-d",   body,  url,        NULL};
+                              "-d",   body,  url,        NULL};
     const char *server[] = {"openssl", "s_server", "-quiet", "-4",   "-naccept", "1", "-accept",
-                      argv[3],   "-cert",    cert,     "-key", key,        NULL};
+                            argv[3],   "-cert",    cert,     "-key", key,        NULL};
     bad = 0;
     for (int i = 0; i < ROUNDS; i++) {
         ours[i] = run_tls(tls_query, server, argv[3]);
