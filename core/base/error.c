@@ -38,7 +38,7 @@ llm_status llm_fail(llm_error *err, llm_status status, const char *format, ...) 
     if (err == NULL || err->size < sizeof *err) {
         return status;
     }
-    char line[sizeof err->message];
+    char line[sizeof err->message + 1]; // one more, so that llm_error_text() sees that it has to cut
     va_list args;
     va_start(args, format);
     const int len = vsnprintf(line, sizeof line, format, args);
