@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,10 @@ void *llm_mem_new(size_t size) {
 }
 
 void *llm_mem_array(size_t count, size_t size) {
-    return calloc(count != 0 ? count : 1, size);
+    if (size != 0 && count > SIZE_MAX / size) {
+        return NULL; // some allocators stop the program here
+    }
+    return llm_mem_new(count * size);
 }
 
 void *llm_mem_resize(void *p, size_t size) {
