@@ -67,7 +67,7 @@ struct llm_loop {
     _Atomic(struct llm_call *) cancels;        // asked for by any thread
     uint32_t depth;                            // > 0: inside run, frees wait
     bool reap;                                 // somebody was freed meanwhile
-    uint64_t emitted;                          // events so far
+    uint64_t progress;                         // counts what happened: a run that saw something does not wait
     _Atomic(pthread_t) thread;                 // who runs it now, while depth > 0
     atomic_bool running;
 };

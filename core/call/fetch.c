@@ -8,6 +8,7 @@
 #include "net/url.h"
 
 struct fetch {
+    struct llm_loop *loop;
     struct llm_buf body;
     uint32_t http_status;
     bool done;
@@ -31,6 +32,7 @@ static llm_status on_data(void *ctx, const void *p, size_t n) {
 static void on_end(void *ctx, llm_status status, const char *message) {
     struct fetch *fetch = ctx;
     fetch->done = true;
+    fetch->loop->progress++;
     fetch->status = status;
     if (status == LLM_E_LIMIT) {
         (void)llm_fail(fetch->err, status, "the file is larger than %zu bytes", fetch->body.max);
@@ -46,6 +48,7 @@ static void on_end(void *ctx, llm_status status, const char *message) {
 static llm_status run(struct llm_loop *loop, const struct llm_http_call *http, struct fetch *fetch,
                       uint32_t timeout_ms) {
     struct llm_exchange *exchange;
+    fetch->loop = loop;
     const llm_status status = llm_http_start(loop->http, http, &exchange);
     if (status != LLM_OK) {
         return llm_fail(fetch->err, status, "the URL cannot be used");

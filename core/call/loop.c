@@ -141,13 +141,13 @@ int llm_loop_run(llm_loop *loop, int timeout_ms) {
         return LLM_E_INVALID_REQUEST; // from inside a callback
     }
     enter(loop);
-    const uint64_t before = loop->emitted;
+    const uint64_t before = loop->progress;
     take_attention(loop);
     advance_ready(loop);
     if (llm_reactor_fire(&loop->reactor) > 0) {
         advance_ready(loop);
     }
-    if (loop->emitted != before || loop->ready_first != NULL) {
+    if (loop->progress != before || loop->ready_first != NULL) {
         timeout_ms = 0;
     }
     if (loop->reactor.epoll_fd >= 0) {

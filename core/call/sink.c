@@ -83,7 +83,7 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
     if (status != LLM_OK) {
         return status;
     }
-    call->loop->emitted++;
+    call->loop->progress++;
     if (call->freed) {
         return LLM_OK;
     }
