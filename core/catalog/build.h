@@ -21,7 +21,8 @@ struct llm_source {
     bool is_user;              // it is from the user's own directory
     struct llm_source_member *members;
     size_t n_members;
-    llm_str text;                   // the object as it stands in its file
+    llm_str text; // the object as it stands in its file
+    const struct llm_document *doc;
     const struct llm_source *under; // what it was laid over; NULL: it stands by itself
 };
 

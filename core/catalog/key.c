@@ -129,7 +129,7 @@ llm_status llm_provider_limit_claims(struct llm_build *build, struct llm_provide
     while (manifest->under != NULL) {
         manifest = manifest->under;
     }
-    const struct llm_document *doc = manifest->members[0].doc;
+    const struct llm_document *doc = manifest->doc;
     // What the user's own file says about it is the user's decision.
     llm_status status = LLM_OK;
     if (llm_source_get(source, "auth").doc == doc) {

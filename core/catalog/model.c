@@ -147,8 +147,7 @@ static llm_status read_entry(struct making *m, const struct llm_source *source, 
     struct llm_model *model = &m->model;
     const struct llm_source_member id = llm_source_get(source, "id");
     if (id.value.ptr == NULL) {
-        return llm_document_fail(source->members[0].doc, source->members[0].value, err,
-                                 "a model has no \"id\"");
+        return llm_document_fail(source->doc, source->text, err, "a model has no \"id\"");
     }
     *model = (struct llm_model){.price = LLM_PRICE_NONE};
     llm_status status =

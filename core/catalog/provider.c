@@ -728,9 +728,8 @@ llm_status llm_provider_build(struct llm_build *build, const struct llm_source *
     }
     status = override_base_url(m, err);
     if (status == LLM_OK && ret->base_url.ptr == NULL) {
-        status = llm_document_fail(source->members[0].doc, source->members[0].value, err,
-                                   "\"base_url\" is missing%s%.*s", ret->notice.ptr != NULL ? "; " : "",
-                                   LLM_FMT(ret->notice));
+        status = llm_document_fail(source->doc, source->text, err, "\"base_url\" is missing%s%.*s",
+                                   ret->notice.ptr != NULL ? "; " : "", LLM_FMT(ret->notice));
     }
     status = status == LLM_OK ? find_plugin(m, err) : status;
     llm_str text = {0};

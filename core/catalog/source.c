@@ -79,6 +79,7 @@ llm_status llm_source_read(struct llm_build *build, const struct llm_document *d
         return llm_build_no_memory(build);
     }
     ret->text = object;
+    ret->doc = doc;
     llm_json_iter it = llm_json_begin(object);
     while (llm_json_next(&it)) {
         llm_str name = llm_json_plain(it.name);

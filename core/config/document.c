@@ -253,7 +253,7 @@ llm_status llm_document_int(const struct llm_document *doc, llm_str value, const
 // The name in the table that a mistyped one is nearest to, or NULL.
 static const char *nearest(llm_str name, const struct llm_document_member *table) {
     const char *best = NULL;
-    size_t best_distance = name.len / 2 + 1;
+    size_t best_distance = name.len / 2 + 2;
     for (; table->name != NULL; table++) {
         const size_t distance = llm_str_distance(name, llm_str_from(table->name));
         if (distance < best_distance) {
