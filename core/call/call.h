@@ -64,11 +64,11 @@ struct llm_loop {
     struct llm_call *ready_first, *ready_last; // to be advanced
     struct llm_call *pool;                     // freed ones, their memory kept
     size_t n_pool, n_open;                     // n_open: not ended yet
-    _Atomic(struct llm_call *) cancels;        // asked for by any thread
-    uint32_t depth;                            // > 0: inside run, frees wait
-    bool reap;                                 // somebody was freed meanwhile
-    uint64_t progress;                         // counts what happened: a run that saw something does not wait
-    _Atomic(pthread_t) thread;                 // who runs it now, while depth > 0
+    struct llm_call *graves;            // freed by the host: released when nothing of them is on the stack
+    _Atomic(struct llm_call *) cancels; // asked for by any thread
+    uint32_t depth;                     // > 0: inside run, frees wait
+    uint64_t progress;                  // counts what happened: a run that saw something does not wait
+    _Atomic(pthread_t) thread;          // who runs it now, while depth > 0
     atomic_bool running;
 };
 
@@ -77,6 +77,7 @@ llm_status llm_loop_take(struct llm_master *master, struct llm_loop **ret, llm_e
 void llm_loop_give(struct llm_loop *loop);
 // Let call be advanced in the next round of its loop.
 void llm_loop_queue(struct llm_call *call);
+void llm_loop_unqueue(struct llm_call *call);
 
 // ---- calls -------------------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ struct llm_worker; // the thread of a generator that blocks
 struct llm_call {
     struct llm_call *next, *prev; // loop->calls; next also in loop->pool
     struct llm_call *ready_next;
-    struct llm_call *cancel_next;
+    struct llm_call *cancel_next, *grave_next;
     bool ready, freed, ended, opened;
     bool kept;     // llm_query() waits for it: a free from inside a callback only cancels
     uint32_t busy; // > 0: a callback of the host runs in it

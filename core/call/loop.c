@@ -53,7 +53,7 @@ void llm_loop_queue(struct llm_call *call) {
     loop->ready_last = call;
 }
 
-static void unqueue(struct llm_call *call) {
+void llm_loop_unqueue(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     struct llm_call *before = NULL;
     for (struct llm_call *at = loop->ready_first; at != NULL; before = at, at = at->ready_next) {
@@ -110,15 +110,19 @@ static void enter(struct llm_loop *loop) {
     }
 }
 
+static void bury(struct llm_call *call) {
+    if (!call->freed) {
+        call->freed = true;
+        call->grave_next = call->loop->graves;
+        call->loop->graves = call;
+    }
+}
+
 static void reap(struct llm_loop *loop) {
-    loop->reap = false;
-    for (struct llm_call *call = loop->calls; call != NULL;) {
-        struct llm_call *next = call->next;
-        if (call->freed) {
-            llm_call_release(call);
-            unqueue(call);
-        }
-        call = next;
+    while (loop->graves != NULL) {
+        struct llm_call *call = loop->graves;
+        loop->graves = call->grave_next;
+        llm_call_release(call);
     }
 }
 
@@ -127,7 +131,7 @@ static void leave(struct llm_loop *loop) {
         return;
     }
     take_attention(loop);
-    if (loop->reap) {
+    if (loop->graves != NULL) {
         loop->depth++; // closing a job may not run into here again
         reap(loop);
         loop->depth--;
@@ -189,7 +193,7 @@ void llm_loop_free(llm_loop *loop) {
     for (struct llm_call *call = loop->calls; call != NULL; call = call->next) {
         llm_call_abort(call, LLM_E_CANCELLED);
         llm_call_advance(call);
-        call->freed = true;
+        bury(call);
     }
     take_attention(loop);
     reap(loop);
@@ -245,9 +249,8 @@ void llm_call_free(llm_call *call) {
         return;
     }
     struct llm_loop *loop = call->loop;
-    call->freed = true;
     atomic_store(&call->cancel_asked, true);
-    loop->reap = true;
+    bury(call);
     if (loop->depth == 0) {
         enter(loop);
         leave(loop);

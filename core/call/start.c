@@ -109,6 +109,7 @@ void llm_call_pool_free(struct llm_loop *loop) {
 void llm_call_release(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     llm_call_abort(call, LLM_E_CANCELLED);
+    llm_loop_unqueue(call);
     if (call->job != NULL) {
         llm_codec_enter(call);
         call->generator->codec.close(call->job);
