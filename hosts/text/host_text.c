@@ -141,7 +141,7 @@ llm_status host_text_sink(void *ctx, const void *p, size_t n) {
     return buf->failed ? LLM_E_NOMEM : LLM_OK;
 }
 
-static llm_status read_all(struct host_text *buf, int fd, const char *path, llm_error *err) {
+llm_status host_text_fd(struct host_text *buf, int fd, const char *path, llm_error *err) {
     for (;;) {
         if (!host_text_reserve(buf, 16384)) {
             return host_fail(err, LLM_E_NOMEM, "%s: out of memory", path);
@@ -168,7 +168,7 @@ llm_status host_text_file(struct host_text *buf, const char *path, llm_error *er
     if (fd < 0) {
         return host_fail(err, LLM_E_CONFIG, "%s: cannot be opened: %s", path, strerror(errno));
     }
-    const llm_status status = read_all(buf, fd, path, err);
+    const llm_status status = host_text_fd(buf, fd, path, err);
     close(fd);
     return status;
 }

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include "recording.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sim_http.h"
+
+#define DEPTH_MAX 8u // folders below folders
+
+struct loading {
+    struct recording *recording;
+    const char *folder;
+    llm_error *err;
+};
+
+// folder/name, NUL-terminated; absent: out of memory.
+static llm_str join(struct host_pool *pool, const char *folder, llm_str name) {
+    struct host_text path = {0};
+    host_text_text(&path, folder);
+    host_text_text(&path, "/");
+    host_text_add(&path, name.ptr, name.len);
+    const llm_str kept = path.failed ? (llm_str){0} : host_pool_copy(pool, host_text_str(&path));
+    host_text_done(&path);
+    return kept;
+}
+
+static llm_status load_file(struct loading *load, llm_str name, llm_str *ret) {
+    struct host_text text = {0};
+    const llm_str path = join(&load->recording->pool, load->folder, name);
+    llm_status status = path.ptr == NULL ? LLM_E_NOMEM : host_text_file(&text, path.ptr, load->err);
+    if (status == LLM_OK) {
+        *ret = host_pool_copy(&load->recording->pool, host_text_str(&text));
+        status = ret->ptr == NULL ? LLM_E_NOMEM : LLM_OK;
+    }
+    host_text_done(&text);
+    return status;
+}
+
+static llm_status load_headers(struct recording *recording, llm_str headers, llm_str file) {
+    bool has_type = false;
+    llm_json_iter it = llm_json_begin(headers);
+    while (llm_json_next(&it) && recording->n_headers < RECORDING_MAX_HEADERS - 1) {
+        llm_header *header = &recording->headers[recording->n_headers++];
+        header->name = host_pool_decode(&recording->pool, llm_json_at(it.value, 0));
+        header->value = host_pool_decode(&recording->pool, llm_json_at(it.value, 1));
+        if (header->name.ptr == NULL || header->value.ptr == NULL) {
+            return LLM_E_NOMEM;
+        }
+        has_type |= host_same_name(header->name, host_str("content-type"));
+    }
+    if (!has_type) {
+        recording->headers[recording->n_headers++] =
+            (llm_header){host_str("content-type"), host_str(llm_sim_type_of(file))};
+    }
+    return LLM_OK;
+}
+
+// The model is what was asked for; else what answered: in the body, or in one of the first events of a stream.
+static llm_str find_model(struct recording *recording) {
+    llm_str text = recording->answer;
+    llm_str model = llm_json_get(recording->request, "model");
+    if (llm_json_type(model) != '"' && llm_json_check(text, 64, NULL)) {
+        model = llm_json_get(text, "model");
+    }
+    while (llm_json_type(model) != '"' && text.len > 0 && recording->stream) {
+        const char *lf = memchr(text.ptr, '\n', text.len);
+        const llm_str line = {text.ptr, lf != NULL ? (size_t)(lf - text.ptr) : text.len};
+        if (line.len > 6 && memcmp(line.ptr, "data: ", 6) == 0) {
+            model = llm_json_get(llm_json_value((llm_str){line.ptr + 6, line.len - 6}), "model");
+        }
+        text = (llm_str){text.ptr + line.len + (lf != NULL), text.len - line.len - (lf != NULL)};
+    }
+    return llm_json_type(model) == '"' ? host_pool_decode(&recording->pool, model) : (llm_str){0};
+}
+
+static llm_status load_meta(struct loading *load, llm_str meta) {
+    struct recording *recording = load->recording;
+    const llm_str response = llm_json_get(meta, "response"), request = llm_json_get(meta, "request");
+    const llm_str answer_file = llm_json_plain(llm_json_get(response, "body"));
+    const llm_str request_file = llm_json_plain(llm_json_get(request, "body"));
+    int64_t status_code = 200;
+    int stream = 0;
+    llm_status status = LLM_OK;
+    llm_json_int64(llm_json_get(response, "status"), &status_code);
+    llm_json_bool(llm_json_get(meta, "stream"), &stream);
+    recording->status = (unsigned)status_code;
+    recording->stream = stream != 0;
+    recording->provider = host_pool_decode(&recording->pool, llm_json_get(meta, "provider"));
+    recording->operation = host_pool_decode(&recording->pool, llm_json_get(meta, "operation"));
+    if (answer_file.ptr != NULL) {
+        status = load_file(load, answer_file, &recording->answer);
+    }
+    if (status == LLM_OK && request_file.ptr != NULL) {
+        status = load_file(load, request_file, &recording->request);
+    }
+    if (status == LLM_OK) {
+        status = load_headers(recording, llm_json_get(response, "headers"), answer_file);
+    }
+    if (!llm_json_check(recording->request, 64, NULL) || llm_json_type(recording->request) != '{') {
+        recording->request = (llm_str){0};
+    }
+    recording->model = find_model(recording);
+    return status;
+}
+
+llm_status recording_load(struct recording *recording, const char *folder, llm_error *err) {
+    struct loading load = {recording, folder, err};
+    llm_str meta = {0};
+    *recording = (struct recording){0};
+    llm_status status = load_file(&load, host_str("meta.json"), &meta);
+    if (status == LLM_OK && (!llm_json_check(meta, 64, NULL) || llm_json_type(llm_json_value(meta)) != '{')) {
+        status = host_fail(err, LLM_E_CONFIG, "%s/meta.json: not a JSON object", folder);
+    }
+    status = status == LLM_OK ? load_meta(&load, llm_json_value(meta)) : status;
+    if (status == LLM_E_NOMEM) {
+        host_fail(err, status, "out of memory");
+    }
+    if (status != LLM_OK) {
+        recording_done(recording);
+    }
+    return status;
+}
+
+void recording_done(struct recording *recording) {
+    host_pool_done(&recording->pool);
+}
+
+llm_status recording_exchange(void *ctx, const llm_outgoing *request, const llm_reply *reply) {
+    struct recording *recording = *(struct recording **)ctx;
+    (void)request;
+    if (recording == NULL || recording->played++ > 0) {
+        return LLM_E_TRANSPORT; // a recording holds one exchange
+    }
+    llm_status status = reply->head(reply->ctx, recording->status, recording->headers, recording->n_headers);
+    llm_str left = recording->answer;
+    while (status >= 0 && left.len > 0) {
+        const size_t n = recording->piece_bytes > 0 && recording->piece_bytes < left.len
+                             ? recording->piece_bytes
+                             : left.len;
+        status = reply->data(reply->ctx, left.ptr, n);
+        left = (llm_str){left.ptr + n, left.len - n};
+    }
+    return status < 0 ? status : LLM_OK;
+}
+
+// ---- trees -------------------------------------------------------------------------------------------------------------
+
+static int is_visible(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+// false: it was stopped.
+static bool walk(const char *folder, unsigned depth, bool (*visit)(void *ctx, const char *folder),
+                 void *ctx) {
+    struct dirent **entries = NULL;
+    const int n = scandir(folder, &entries, is_visible, alphasort);
+    bool go_on = true;
+    for (int i = 0; i < n && go_on; i++) {
+        go_on = strcmp(entries[i]->d_name, "meta.json") != 0 || visit(ctx, folder);
+    }
+    for (int i = 0; i < n; i++) {
+        struct host_pool pool = {0};
+        const unsigned char type = entries[i]->d_type;
+        if (go_on && depth < DEPTH_MAX && (type == DT_DIR || type == DT_UNKNOWN || type == DT_LNK)) {
+            const llm_str below = join(&pool, folder, host_str(entries[i]->d_name));
+            go_on = below.ptr == NULL || walk(below.ptr, depth + 1, visit, ctx);
+        }
+        host_pool_done(&pool);
+        free(entries[i]);
+    }
+    free(entries);
+    return go_on;
+}
+
+llm_status recording_walk(const char *folder, bool (*visit)(void *ctx, const char *folder), void *ctx,
+                          llm_error *err) {
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        return host_fail(err, LLM_E_CONFIG, "%s: cannot be opened: %s", folder, strerror(errno));
+    }
+    closedir(dir);
+    walk(folder, 0, visit, ctx);
+    return LLM_OK;
+}
+
+llm_str recording_operation(llm_str word) {
+    static const struct {
+        const char *word, *operation;
+    } known[] = {
+        {"chat.completions", "chat"},
+        {"completions", "completion"},
+        {"images.generations", "image"},
+        {"images.edits", "image.edit"},
+        {"images.variations", "image.variate"},
+        {"moderations", "moderation"},
+        {"audio.speech", "speech"},
+        {"audio.transcriptions", "transcription"},
+        {"audio.translations", "translation"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (host_same(word, host_str(known[i].word))) {
+            return host_str(known[i].operation);
+        }
+    }
+    return word;
+}

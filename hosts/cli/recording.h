@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// One recorded exchange on disk, and its answer as a transport of the library.
+#ifndef LLM_CLI_RECORDING_H
+#define LLM_CLI_RECORDING_H
+
+#include "cli.h"
+
+#define RECORDING_MAX_HEADERS 128u // of the recorded answer
+
+struct recording {
+    struct host_pool pool;       // all text below
+    llm_str provider, operation; // meta.json's words
+    llm_str model;               // of the request, else of the answer; absent: neither says
+    bool stream;
+    unsigned status;
+    llm_header headers[RECORDING_MAX_HEADERS];
+    size_t n_headers;
+    llm_str request; // a JSON object; absent: not recorded, or no JSON
+    llm_str answer;  // the body
+    // how it is played
+    size_t piece_bytes; // 0: the body in one piece
+    unsigned played;    // exchanges so far: there is one
+};
+
+// Read folder/meta.json and the files that it names.  LLM_E_CONFIG: it is no recording; err says why.  LLM_E_NOMEM.
+llm_status recording_load(struct recording *recording, const char *folder, llm_error *err);
+void recording_done(struct recording *recording);
+
+// llm_transport.exchange; ctx: a struct recording * *, so that one master replays many.
+llm_status recording_exchange(void *ctx, const llm_outgoing *request, const llm_reply *reply);
+
+// Call visit for every folder at or below `folder` that holds a meta.json, in the order of their names.
+// visit gives false to stop.  LLM_E_CONFIG: folder cannot be read.
+llm_status recording_walk(const char *folder, bool (*visit)(void *ctx, const char *folder), void *ctx,
+                          llm_error *err);
+
+// The operation that a recording's word means: "chat" for "chat.completions", ...; words that are not known stay.
+llm_str recording_operation(llm_str word);
+
+#endif
