@@ -170,7 +170,8 @@ static int fetch_and_save(struct saving *saving, const llm_blob *blob) {
     host_text_add(&url, "", 1);
     if (url.failed) {
         cli_say(cli, NULL, "out of memory");
-    } else if (llm_fetch(cli->master, url.ptr, CLI_MAX_SAVED_BYTES, &data, &len, &err) != LLM_OK) {
+    } else if (llm_fetch(cli->master, saving->call->response, url.ptr, CLI_MAX_SAVED_BYTES, &data, &len,
+                         &err) != LLM_OK) {
         cli_say(cli, llm_response_get(saving->call->response, "provider"), "%s", err.message);
     } else {
         status = save(saving, (llm_str){(const char *)data, len}, blob->mime);
