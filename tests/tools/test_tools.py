@@ -8,6 +8,9 @@ import sys
 import tempfile
 
 SOURCE = os.environ.get("LLM_TEST_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "support"))
+from tap import Tap  # noqa: E402
+
 SPDX = "// SPDX-License-Identifier: MIT\n"
 
 
@@ -107,17 +110,14 @@ def count_case(tests, status, wanted):
 
 
 def main():
-    number = failed = 0
-    cases = [(name, check_case, rest) for name, *rest in CASES] + [(name, count_case, rest) for name, *rest in COUNTS]
-    for name, kind, rest in cases:
-        number += 1
-        good, output = kind(*rest)
-        print(f"{'ok' if good else 'not ok'} {number} - {name}")
-        if not good:
-            failed += 1
-            print("\n".join("# " + line for line in output.splitlines()[-10:]))
-    print(f"1..{number}")
-    sys.exit(1 if failed else 0)
+    tap = Tap()
+    for name, *case in CASES:
+        good, output = check_case(*case)
+        tap.result(good, name, output)
+    for name, *case in COUNTS:
+        good, output = count_case(*case)
+        tap.result(good, name, output)
+    tap.done()
 
 
 main()
