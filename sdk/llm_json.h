@@ -511,7 +511,7 @@ static inline int llm_json_judge(llm_str text, unsigned depth_max, uint64_t *lev
 }
 
 static inline int llm_json_check(llm_str text, unsigned depth_max, size_t *ret_at) {
-    uint64_t levels[LLM_JSON_DEPTH_MAX / 64];
+    uint64_t levels[LLM_JSON_DEPTH_MAX / 64] = {0};
     size_t at;
     if (llm_json_judge(text, depth_max < LLM_JSON_DEPTH_MAX ? depth_max : LLM_JSON_DEPTH_MAX, levels, &at) ==
         0) {

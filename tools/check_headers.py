@@ -22,12 +22,13 @@ def compilers():
 def main():
     findings = tree.Findings()
     internal = [h for h in tree.files(".h") if h.startswith(("core/", "plugins/", "hosts/"))]
+    host_folders = [word for h in internal if h.startswith("hosts/") for word in ("-iquote", os.path.dirname(h))]
     sets = [[h] for h in PUBLIC] + [list(pair) for pair in itertools.permutations(PUBLIC, 2)]
     for compiler, options in compilers():
         for headers in sets + ([[h] for h in internal] if options[1] == "c" else []):
             extra = []
             if headers[0] in internal:  # these are for the project's own compiler flags
-                extra = ["-D_GNU_SOURCE", "-Icore", "-Iinclude", "-Isdk", "-I" + os.path.dirname(headers[0])]
+                extra = ["-D_GNU_SOURCE", "-Icore", "-iquote", os.path.dirname(headers[0]), *host_folders]
             text = "".join(f'#include "{h}"\n' for h in headers) + "typedef int not_empty;\n"
             run = subprocess.run([compiler, *options, *FLAGS, *extra, "-Isdk", "-Iinclude", "-I.", "-Wno-unused-function", "-"],
                                  input=text, capture_output=True, text=True, cwd=tree.ROOT)

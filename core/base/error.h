@@ -9,6 +9,10 @@
 llm_status llm_fail(llm_error *err, llm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+#ifdef __clang_analyzer__ // it sees one file at a time: tell it that the status comes back as it went in
+#define llm_fail(err, status, ...) (llm_fail(err, status, __VA_ARGS__), (status))
+#endif
+
 // Copy s into a text member of an error: cut at a UTF-8 boundary, control bytes become spaces.
 void llm_error_text(char *member, size_t size, llm_str s);
 

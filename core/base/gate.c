@@ -76,7 +76,7 @@ static bool take(struct passage *passage, char c) {
 }
 
 static bool take_value(struct passage *passage, llm_str *ret) {
-    uint64_t levels;
+    uint64_t levels = 0;
     size_t len;
     skip_blanks(passage);
     const llm_str rest = {passage->p, (size_t)(passage->end - passage->p)};

@@ -24,17 +24,17 @@
 #define LLM_MAX_MANIFEST_BYTES (64u << 10)  // a plugin's manifest
 #define LLM_MAX_MANIFEST_DEPTH 16           // its nesting
 #define LLM_MAX_PLUGIN_BYTES (256u << 20)   // a plugin file
-#define LLM_MAX_NAME_BYTES 128u              // an id, a version, the name of a generator
-#define LLM_MAX_GENERATORS 256u              // generators of one plugin
-#define LLM_MAX_FORMATS 64u                  // formats of one generator
-#define LLM_MAX_TABLE_BYTES 4096u            // a table of functions of a plugin: more is not a size
+#define LLM_MAX_NAME_BYTES 128u             // an id, a version, the name of a generator
+#define LLM_MAX_GENERATORS 256u             // generators of one plugin
+#define LLM_MAX_FORMATS 64u                 // formats of one generator
+#define LLM_MAX_TABLE_BYTES 4096u           // a table of functions of a plugin: more is not a size
 #define LLM_MAX_SETTINGS_BYTES (16u << 20)  // a settings or provider file
 #define LLM_MAX_PLUGINS 4096u               // files looked at in all plugin directories
 #define LLM_MAX_PROVIDERS 4096u             // providers, and files of one directory
 #define LLM_MAX_PROVIDER_NAME_BYTES 63u     // a provider's name: it fits llm_error.provider
 #define LLM_MAX_SOURCE_MEMBERS 256u         // members of a provider's or model's object
 #define LLM_MAX_MODELS 65536u               // models of all providers
-#define LLM_MAX_PREFIX_BYTES 64u             // a prefix of model names
+#define LLM_MAX_PREFIX_BYTES 64u            // a prefix of model names
 #define LLM_MAX_RETRY_AFTER_MS 86400000u    // a day: longer advice is clamped
 
 #endif

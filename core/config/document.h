@@ -31,6 +31,9 @@ void llm_document_done(struct llm_document *doc);
 // LLM_E_CONFIG with "name:line:column: what is wrong".  at: inside the document's text.
 llm_status llm_document_fail(const struct llm_document *doc, llm_str at, llm_error *err, const char *format,
                              ...) __attribute__((format(printf, 4, 5)));
+#ifdef __clang_analyzer__ // it sees one file at a time
+#define llm_document_fail(doc, at, err, ...) (llm_document_fail(doc, at, err, __VA_ARGS__), LLM_E_CONFIG)
+#endif
 
 // A string that is not empty, valid UTF-8, without control bytes, decoded into the arena.  what: its name, for the message.
 llm_status llm_document_string(const struct llm_document *doc, llm_str value, const char *what,

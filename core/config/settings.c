@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config/settings.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -42,6 +43,7 @@ static llm_status note(struct builder *b, const char *name, llm_str value, llm_s
     if (row.name == NULL || row.value.ptr == NULL || row.origin.ptr == NULL) {
         return LLM_E_NOMEM;
     }
+    assert(s->n_origins == 0 || b->origins != NULL);
     for (size_t i = 0; replace && i < s->n_origins; i++) {
         if (strcmp(b->origins[i].name, name) == 0) {
             b->origins[i] = row;

@@ -40,7 +40,7 @@ static bool is_below_origin(llm_str path) {
     for (;;) {
         const char *colon = path.len > 0 ? memchr(path.ptr, ':', path.len) : NULL;
         const llm_str part = {path.ptr, colon != NULL ? (size_t)(colon - path.ptr) : path.len};
-        llm_str rest = part;
+        llm_str rest;
         if (llm_str_starts(part, LLM_STR("$ORIGIN"))) {
             rest = llm_str_cut(part, sizeof "$ORIGIN" - 1);
         } else if (llm_str_starts(part, LLM_STR("${ORIGIN}"))) {
