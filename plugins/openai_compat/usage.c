@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// What was used.  Providers count differently (which of the counts hold the others); the total tells, where there is one.
+#include "openai_compat.h"
+
+enum member {
+    PROMPT,
+    INPUT,
+    COMPLETION,
+    OUTPUT,
+    TOTAL,
+    PROMPT_DETAILS,
+    INPUT_DETAILS,
+    INPUT_DETAIL,
+    COMPLETION_DETAILS,
+    OUTPUT_DETAILS,
+    CACHE_HIT,
+    CACHED,
+    NUM_CACHED,
+    CACHE_READ,
+    CACHE_CREATION,
+    REASONING,
+    COST,
+    TICKS,
+    ESTIMATED,
+    MEMBERS
+};
+
+static const char *const names[MEMBERS] = {"prompt_tokens",
+                                           "input_tokens",
+                                           "completion_tokens",
+                                           "output_tokens",
+                                           "total_tokens",
+                                           "prompt_tokens_details",
+                                           "input_tokens_details",
+                                           "input_token_details",
+                                           "completion_tokens_details",
+                                           "output_tokens_details",
+                                           "prompt_cache_hit_tokens",
+                                           "cached_tokens",
+                                           "num_cached_tokens",
+                                           "cache_read_input_tokens",
+                                           "cache_creation_input_tokens",
+                                           "reasoning_tokens",
+                                           "cost",
+                                           "cost_in_usd_ticks",
+                                           "estimated_cost"};
+
+// A count: the first of two that is a number of at least 0, else -1.
+static int64_t count(llm_str a, llm_str b) {
+    int64_t n;
+    if ((llm_json_int64(a, &n) && n >= 0) || (llm_json_int64(b, &n) && n >= 0)) {
+        return n;
+    }
+    return -1;
+}
+
+static int64_t or_else(int64_t a, int64_t b) {
+    return a >= 0 ? a : b;
+}
+
+static int64_t at_most(int64_t a, int64_t max) {
+    return max >= 0 && a > max ? max : a;
+}
+
+static llm_str object(llm_str a, llm_str b, llm_str c) {
+    return llm_json_type(a) == '{' ? a : llm_json_type(b) == '{' ? b : c;
+}
+
+// The cost that the answer states: where the provider's file says, else in the places that are known.
+static int64_t cost(const llm_job *job, llm_str doc, const llm_str *v) {
+    int64_t pico = -1;
+    if (job->inst->cost_pointer.ptr != NULL) {
+        (void)llm_json_decimal(llm_json_pointer(doc, job->inst->cost_pointer), 12 - job->inst->cost_scale,
+                               &pico);
+    } else if (!llm_json_decimal(v[COST], 12, &pico) &&
+               !llm_json_decimal(llm_json_get(v[COST], "total_cost"), 12, &pico) &&
+               !llm_json_decimal(v[ESTIMATED], 12, &pico) && llm_json_decimal(v[TICKS], 2, &pico) &&
+               pico == 0) {
+        pico = -1; // 0 ticks stand where no price is known
+    }
+    return pico < 0 ? -1 : pico;
+}
+
+// The tokens that came on top of completion or prompt.
+static void settle(const llm_job *job, llm_counts *c, int64_t total) {
+    const int64_t in = c->input_tokens, out = c->output_tokens;
+    if (in < 0 || out < 0) {
+        return;
+    }
+    const int64_t reasoning = or_else(c->reasoning_tokens, 0);
+    const int64_t audio = or_else(c->audio_input_tokens, 0);
+    const int64_t more = total - in - out;
+    if (total < 0) {
+        c->output_tokens += job->inst->reasoning_tokens == OAI_OUTSIDE ? reasoning : 0;
+        c->input_tokens += job->inst->audio_tokens == OAI_OUTSIDE ? audio : 0;
+    } else if (more > 0 && more == reasoning) {
+        c->output_tokens += reasoning;
+    } else if (more > 0 && more == audio) {
+        c->input_tokens += audio;
+    } else if (more > 0 && c->reasoning_tokens < 0) { // nothing else is left that it could be
+        c->output_tokens += more;
+        c->reasoning_tokens = more;
+    }
+}
+
+llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, const llm_out *out) {
+    llm_counts c = LLM_COUNTS_INIT;
+    llm_str v[MEMBERS] = {{NULL, 0}};
+    llm_json_pick(usage, names, v, MEMBERS);
+    const llm_str in = object(v[PROMPT_DETAILS], v[INPUT_DETAILS], v[INPUT_DETAIL]);
+    const llm_str made = object(v[COMPLETION_DETAILS], v[OUTPUT_DETAILS], (llm_str){NULL, 0});
+    const int64_t total = count(v[TOTAL], v[TOTAL]);
+    c.input_tokens = count(v[PROMPT], v[INPUT]);
+    c.output_tokens = count(v[COMPLETION], v[OUTPUT]);
+    if (job->operation == OAI_EMBEDDINGS && c.input_tokens < 0) {
+        c.input_tokens = total;
+    }
+    c.cache_read_tokens =
+        or_else(count(llm_json_get(in, "cached_tokens"), v[CACHE_HIT]),
+                or_else(count(v[CACHED], v[NUM_CACHED]), count(v[CACHE_READ], v[CACHE_READ])));
+    c.cache_write_tokens = count(llm_json_get(in, "cache_write_tokens"), v[CACHE_CREATION]);
+    c.reasoning_tokens = count(llm_json_get(made, "reasoning_tokens"), v[REASONING]);
+    c.audio_input_tokens = count(llm_json_get(in, "audio_tokens"), (llm_str){NULL, 0});
+    c.audio_output_tokens = count(llm_json_get(made, "audio_tokens"), (llm_str){NULL, 0});
+    settle(job, &c, total);
+    c.cache_read_tokens = at_most(c.cache_read_tokens, c.input_tokens);
+    c.reasoning_tokens = at_most(c.reasoning_tokens, c.output_tokens);
+    c.images = images;
+    c.cost_pico_usd = cost(job, doc, v);
+    c.raw = usage;
+    return out->usage(out->ctx, &c);
+}
