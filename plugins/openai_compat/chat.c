@@ -290,7 +290,8 @@ llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *
     llm_json_pick(doc, names, v, TOP_MEMBERS);
     const bool failed =
         oai_is_failure(v[TOP_ERROR]) || (v[TOP_CHOICES].ptr == NULL && oai_is_failure_body(doc));
-    const bool only_usage = job->usage_is_ours && llm_json_at(v[TOP_CHOICES], 0).ptr == NULL;
+    const bool only_usage = job->usage_is_ours && llm_json_type(v[TOP_USAGE]) == '{' &&
+                            llm_json_at(v[TOP_CHOICES], 0).ptr == NULL;
     llm_status status = LLM_OK;
     if (job->is_native && !failed &&
         !only_usage) { // a chunk that the caller did not ask for is not for the caller

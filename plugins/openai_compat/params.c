@@ -57,6 +57,7 @@ static llm_status change_member(const struct oai_rule *rule, struct oai_member *
 
 static llm_status apply(llm_job *job, const struct oai_rule *rule, const llm_out *out) {
     struct oai_member *m = find(job, rule->name);
+    out = m != NULL && m->added ? NULL : out; // what the caller did not give was not taken from him
     switch (rule->kind) {
     case OAI_RENAME: return m == NULL ? LLM_OK : rename_member(job, rule, m, out);
     case OAI_DROP:

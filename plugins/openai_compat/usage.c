@@ -66,19 +66,20 @@ static llm_str object(llm_str a, llm_str b, llm_str c) {
     return llm_json_type(a) == '{' ? a : llm_json_type(b) == '{' ? b : c;
 }
 
-// The cost that the answer states: where the provider's file says, else in the places that are known.
+// The cost that the answer states: where the provider's file says, else in the places that are known.  A 0 in units smaller than a
+// dollar stands where no price is known.
 static int64_t cost(const llm_job *job, llm_str doc, const llm_str *v) {
     int64_t pico = -1;
+    bool small_units = job->inst->cost_scale > 0;
     if (job->inst->cost_pointer.ptr != NULL) {
         (void)llm_json_decimal(llm_json_pointer(doc, job->inst->cost_pointer), 12 - job->inst->cost_scale,
                                &pico);
     } else if (!llm_json_decimal(v[COST], 12, &pico) &&
                !llm_json_decimal(llm_json_get(v[COST], "total_cost"), 12, &pico) &&
-               !llm_json_decimal(v[ESTIMATED], 12, &pico) && llm_json_decimal(v[TICKS], 2, &pico) &&
-               pico == 0) {
-        pico = -1; // 0 ticks stand where no price is known
+               !llm_json_decimal(v[ESTIMATED], 12, &pico)) {
+        small_units = llm_json_decimal(v[TICKS], 2, &pico) != 0;
     }
-    return pico < 0 ? -1 : pico;
+    return pico < 0 || (pico == 0 && small_units) ? -1 : pico;
 }
 
 // The tokens that came on top of completion or prompt.
