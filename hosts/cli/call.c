@@ -42,10 +42,16 @@ static void show_text(struct cli_call *call, const llm_event *event) {
 }
 
 static void warn(struct cli_call *call, const llm_event *event) {
-    if (!call->cli->quiet) {
-        clear_progress(call);
-        cli_say(call->cli, NULL, "warning: %.*s", (int)event->text.len,
-                event->text.ptr != NULL ? event->text.ptr : "");
+    const char *text = event->text.ptr != NULL ? event->text.ptr : "";
+    if (call->cli->quiet) {
+        return;
+    }
+    clear_progress(call);
+    if (event->name.len > 0) {
+        cli_say(call->cli, NULL, "warning: %.*s: %.*s", (int)event->name.len, event->name.ptr,
+                (int)event->text.len, text);
+    } else {
+        cli_say(call->cli, NULL, "warning: %.*s", (int)event->text.len, text);
     }
 }
 

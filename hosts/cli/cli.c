@@ -135,7 +135,7 @@ static void on_log(void *ctx, int32_t level, const char *line, size_t len) {
     term_flush(&cli->err);
 }
 
-int cli_open(struct cli *cli, const llm_transport *transport, bool json) {
+int cli_open(struct cli *cli, bool json) {
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     llm_error err = LLM_ERROR_INIT;
     if (cli->master != NULL) {
@@ -143,7 +143,8 @@ int cli_open(struct cli *cli, const llm_transport *transport, bool json) {
     }
     options.config_file = cli->config_file;
     options.plugin_dirs = cli->n_plugin_dirs > 0 ? cli->plugin_dirs : NULL;
-    options.transport = transport;
+    options.settings = cli->settings;
+    options.transport = cli->transport;
     if (cli->verbose > 0) {
         options.log_level = cli->verbose > 1 ? LLM_LOG_DEBUG : LLM_LOG_INFO;
         options.log = on_log;
@@ -159,12 +160,17 @@ int cli_open(struct cli *cli, const llm_transport *transport, bool json) {
     return cli_exit_of(&err);
 }
 
+void cli_close(struct cli *cli) {
+    llm_master_free(cli->master);
+    cli->master = NULL;
+}
+
 int cli_describe(struct cli *cli, const char *what, const char *filter, bool json,
                  struct host_text *ret_json) {
     llm_error err = LLM_ERROR_INIT;
     char *text = NULL;
     size_t len = 0;
-    const int opened = cli_open(cli, NULL, json);
+    const int opened = cli_open(cli, json);
     if (opened != CLI_OK) {
         return opened;
     }
@@ -193,6 +199,27 @@ int cli_read(struct cli *cli, const char *path, struct host_text *to) {
     }
     cli_say(cli, NULL, "%s", err.message);
     return status == LLM_E_NOMEM ? CLI_FAILED : CLI_USAGE;
+}
+
+const char *cli_absolute(struct cli *cli, const char *path) {
+    struct host_text full = {0};
+    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    if (path[0] != '/' && here == NULL) {
+        cli_say(cli, NULL, "%s: the current directory cannot be told: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (here != NULL) {
+        host_text_text(&full, here);
+        host_text_text(&full, "/");
+    }
+    host_text_text(&full, path);
+    const llm_str kept = full.failed ? (llm_str){0} : host_pool_copy(&cli->pool, host_text_str(&full));
+    if (kept.ptr == NULL) {
+        cli_say(cli, NULL, "out of memory");
+    }
+    host_text_done(&full);
+    free(here);
+    return kept.ptr;
 }
 
 // ---- interrupts ------------------------------------------------------------------------------------------------------------

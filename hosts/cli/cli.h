@@ -31,7 +31,10 @@ struct cli {
     bool quiet;       // -q
     bool facts;       // -u
     struct term out, err;
-    llm_master *master; // cli_open()
+    struct host_pool pool;          // as long as the program
+    const char *settings;           // JSON laid over all others; NULL: none
+    const llm_transport *transport; // in the place of HTTP; NULL: HTTP
+    llm_master *master;             // cli_open()
 };
 
 struct cli_command {
@@ -56,9 +59,10 @@ int cli_usage(struct cli *cli, const struct cli_args *args, const char *format, 
 // The exit status that a failure means.
 int cli_exit_of(const llm_error *err);
 
-// Make cli->master, once.  transport: nullable.  CLI_OK, or the exit status of what was said on standard error; with json the
-// failure goes to standard output too.
-int cli_open(struct cli *cli, const llm_transport *transport, bool json);
+// Make cli->master, once.  CLI_OK, or the exit status of what was said on standard error; with json the failure goes to standard
+// output too.
+int cli_open(struct cli *cli, bool json);
+void cli_close(struct cli *cli);
 
 // llm_master_describe(): CLI_OK and *ret_json (valid JSON, an array), or as cli_open().
 int cli_describe(struct cli *cli, const char *what, const char *filter, bool json,
@@ -72,6 +76,9 @@ void cli_print_json(struct cli *cli, llm_str json);
 
 // Read a file, or standard input for "-".  CLI_OK, or CLI_USAGE after saying why.
 int cli_read(struct cli *cli, const char *path, struct host_text *to);
+
+// A path as an absolute one, from cli->pool; NULL after saying why.
+const char *cli_absolute(struct cli *cli, const char *path);
 
 // A descriptor that becomes readable when the person interrupts (SIGINT, SIGTERM); a second interrupt ends the program at once.
 // -1: cannot be had.

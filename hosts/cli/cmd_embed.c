@@ -94,7 +94,7 @@ static int run(struct cli *cli, struct cli_args *args) {
     struct host_text json = {0};
     int status = read_args(&embed, args);
     status = status == CLI_OK ? write_body(&embed, args) : status;
-    status = status == CLI_OK ? cli_open(cli, NULL, embed.json) : status;
+    status = status == CLI_OK ? cli_open(cli, embed.json) : status;
     if (status == CLI_OK) {
         struct cli_call call = {.cli = cli, .json = embed.json, .say_model = embed.model == NULL};
         call.args.size = LLM_QUERY_INIT;

@@ -250,7 +250,7 @@ static int ask(struct image *image, struct cli *cli) {
 static int run(struct cli *cli, struct cli_args *args) {
     struct image image = {0};
     int status = read_args(&image, args);
-    status = status == CLI_OK ? cli_open(cli, NULL, image.json) : status;
+    status = status == CLI_OK ? cli_open(cli, image.json) : status;
     if (status == CLI_OK && !write_body(&image)) {
         cli_say(cli, NULL, "out of memory");
         status = CLI_FAILED;

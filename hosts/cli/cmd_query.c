@@ -191,7 +191,7 @@ static int run(struct cli *cli, struct cli_args *args) {
     int status = read_args(&query, args);
     status = status == CLI_OK ? read_schema(&query, cli) : status;
     status = status == CLI_OK ? cli_prompt(args, query.operand, &query.prompt) : status;
-    status = status == CLI_OK ? cli_open(cli, NULL, query.json) : status;
+    status = status == CLI_OK ? cli_open(cli, query.json) : status;
     if (status == CLI_OK && !write_body(&query)) {
         cli_say(cli, NULL, "out of memory");
         status = CLI_FAILED;

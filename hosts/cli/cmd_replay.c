@@ -85,13 +85,56 @@ static int read_args(struct replay *replay, struct cli_args *args) {
     return replay->folder == NULL ? cli_usage(args->cli, args, "there is no directory") : CLI_OK;
 }
 
-// Is there a provider of this name?
-static bool is_configured(struct replay *replay, const char *name) {
+// Is there a provider of this name, and can it be used?
+static bool is_usable(struct replay *replay, const char *name) {
     char *json = NULL;
+    size_t len = 0;
     const bool known =
-        llm_master_describe(replay->cli->master, "providers", name, &json, NULL, NULL) == LLM_OK;
+        llm_master_describe(replay->cli->master, "providers", name, &json, &len, NULL) == LLM_OK;
+    const llm_str state = llm_json_get(llm_json_at((llm_str){json, len}, 0), "state");
+    const bool usable = known && !llm_json_is(state, "problem");
     llm_free(json);
-    return known;
+    return usable;
+}
+
+// Some base URLs have parts that the environment fills in (an account, a resource).  Nothing is sent there, so any will do.
+// *ret: settings that give such providers one; absent: there are none.
+static int stand_in_settings(struct cli *cli, struct host_text *ret) {
+    struct host_text providers = {0};
+    const int status = cli_describe(cli, "providers", NULL, true, &providers);
+    size_t n = 0;
+    llm_json_writer w = llm_json_writer_to(host_text_sink, ret);
+    llm_json_object(&w);
+    llm_json_name(&w, "base_urls");
+    llm_json_object(&w);
+    llm_json_iter it = llm_json_begin(host_text_str(&providers));
+    while (status == CLI_OK && llm_json_next(&it)) {
+        const llm_str name = llm_json_plain(llm_json_get(it.value, "name"));
+        if (name.ptr != NULL && llm_json_is(llm_json_get(it.value, "state"), "problem")) {
+            llm_json_name_str(&w, name);
+            llm_json_cstring(&w, "https://recorded.invalid");
+            n++;
+        }
+    }
+    llm_json_object_end(&w);
+    llm_json_object_end(&w);
+    host_text_add(ret, "", 1);
+    host_text_done(&providers);
+    if (n == 0) {
+        host_text_done(ret);
+    }
+    return status;
+}
+
+static int open_master(struct replay *replay, struct host_text *settings) {
+    struct cli *cli = replay->cli;
+    const int status = stand_in_settings(cli, settings);
+    if (status != CLI_OK || settings->len == 0) {
+        return status;
+    }
+    cli_close(cli);
+    cli->settings = settings->ptr;
+    return cli_open(cli, true);
 }
 
 // A request that fits the operation, for a recording without one: only the answer matters.
@@ -144,7 +187,7 @@ static void play(struct replay *replay, struct recording *recording, struct outc
     const llm_str model = recording->model.ptr != NULL ? recording->model : host_str("recorded");
     const char *provider = replay->provider != NULL ? replay->provider : recording->provider.ptr;
     struct host_text body = {0};
-    if (provider == NULL || !is_configured(replay, provider)) {
+    if (provider == NULL || !is_usable(replay, provider)) {
         if (!replay->table && !replay->cli->quiet) {
             cli_say(replay->cli, provider, "not configured: decoded as the plain format of %s",
                     PLAIN_PROVIDER);
@@ -298,16 +341,19 @@ static int replay_tree(struct replay *replay) {
 
 static int run(struct cli *cli, struct cli_args *args) {
     struct replay replay = {.cli = cli};
+    struct host_text settings = {0};
     replay.transport = (llm_transport){
         .size = (uint32_t)sizeof replay.transport, .ctx = &replay.current, .exchange = recording_exchange};
+    cli->transport = &replay.transport;
     int status = read_args(&replay, args);
-    status = status == CLI_OK ? cli_open(cli, &replay.transport, true) : status;
+    status = status == CLI_OK ? open_master(&replay, &settings) : status;
     if (status == CLI_OK) {
         status = replay.table ? replay_tree(&replay) : replay_one(&replay);
     }
-    // The transport goes with this function.
-    llm_master_free(cli->master);
-    cli->master = NULL;
+    cli_close(cli); // before what it borrows goes
+    cli->transport = NULL;
+    cli->settings = NULL;
+    host_text_done(&settings);
     return status;
 }
 

@@ -96,7 +96,7 @@ static int run(struct cli *cli, struct cli_args *args) {
     struct request request = {0};
     int status = read_args(&request, args);
     status = status == CLI_OK ? read_body(&request, cli) : status;
-    status = status == CLI_OK ? cli_open(cli, NULL, true) : status;
+    status = status == CLI_OK ? cli_open(cli, true) : status;
     status = status == CLI_OK ? ask(&request, cli) : status;
     host_text_done(&request.body);
     return status;

@@ -31,15 +31,19 @@ static void add_count(struct host_text *line, int64_t count, const char *what) {
     host_text_text(line, what);
 }
 
+// Two decimals, or three below a tenth.
 static void add_seconds(struct host_text *line, int64_t us) {
-    const int64_t hundredths = (us + 5000) / 10000;
-    host_text_number(line, (uint64_t)(hundredths / 100));
-    host_text_text(line, hundredths % 100 < 10 ? ".0" : ".");
-    host_text_number(line, (uint64_t)(hundredths % 100));
+    const int64_t ms = (us + 500) / 1000;
+    const bool fine = ms < 100;
+    const int64_t fraction = fine ? ms : (us + 5000) / 10000 % 100;
+    host_text_number(line, fine ? 0 : (uint64_t)((us + 5000) / 1000000));
+    host_text_text(line, ".");
+    host_text_text(line, fine && fraction < 10 ? "00" : fine || fraction < 10 ? "0" : "");
+    host_text_number(line, (uint64_t)fraction);
     host_text_text(line, " s");
 }
 
-static void add_usage(struct host_text *line, const llm_usage *usage) {
+static void add_usage(struct host_text *line, const llm_usage *usage, bool is_chat) {
     if (usage->input_tokens >= 0 || usage->output_tokens >= 0) {
         host_text_text(line, " | ");
         add_count(line, usage->input_tokens, " in");
@@ -47,8 +51,10 @@ static void add_usage(struct host_text *line, const llm_usage *usage) {
             host_text_text(line, " (");
             add_count(line, usage->cache_read_tokens, " cached)");
         }
-        host_text_text(line, " + ");
-        add_count(line, usage->output_tokens, " out");
+        if (usage->output_tokens >= 0 || is_chat) {
+            host_text_text(line, " + ");
+            add_count(line, usage->output_tokens, " out");
+        }
     }
     if (usage->images > 0) {
         host_text_text(line, " | ");
@@ -61,6 +67,8 @@ void cli_facts(struct cli *cli, const llm_response *response) {
     const char *provider = llm_response_get(response, "provider");
     const int64_t cost = llm_response_cost(response, NULL);
     const int64_t first_us = llm_response_first_token_us(response);
+    const char *operation = llm_response_get(response, "operation");
+    const bool is_chat = operation != NULL && strcmp(operation, "chat") == 0;
     struct host_text line = {0};
     if (cli->quiet || (!cli->err.is_terminal && !cli->facts)) {
         return;
@@ -68,7 +76,7 @@ void cli_facts(struct cli *cli, const llm_response *response) {
     host_text_text(&line, model != NULL ? model : "?");
     host_text_text(&line, " via ");
     host_text_text(&line, provider != NULL ? provider : "?");
-    add_usage(&line, llm_response_usage(response));
+    add_usage(&line, llm_response_usage(response), is_chat);
     host_text_text(&line, " | ");
     if (cost < 0) {
         host_text_text(&line, "no price");
@@ -77,7 +85,7 @@ void cli_facts(struct cli *cli, const llm_response *response) {
     }
     host_text_text(&line, " | ");
     add_seconds(&line, llm_response_latency_us(response));
-    if (first_us >= 0) {
+    if (first_us >= 0 && is_chat) {
         host_text_text(&line, ", first token ");
         add_seconds(&line, first_us);
     }

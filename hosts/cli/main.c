@@ -97,10 +97,11 @@ int main(int argc, char **argv) {
                             .n_table = 1,
                             .stop_at_operand = true};
     int status = run(&cli, &args);
-    llm_master_free(cli.master);
+    cli_close(&cli);
     if (!term_flush(&cli.out) && status == CLI_OK) {
         cli_say(&cli, NULL, "standard output cannot be written");
         status = CLI_FAILED;
     }
+    host_pool_done(&cli.pool);
     return status;
 }

@@ -66,7 +66,11 @@ static int apply(struct cli_args *args) {
             cli_usage(cli, args, "more than %u plugin directories", CLI_MAX_PLUGIN_DIRS);
             return CLI_ARG_BAD;
         }
-        cli->plugin_dirs[cli->n_plugin_dirs++] = args->value;
+        const char *dir = cli_absolute(cli, args->value);
+        if (dir == NULL) {
+            return CLI_ARG_BAD;
+        }
+        cli->plugin_dirs[cli->n_plugin_dirs++] = dir;
     } else if (cli_is(args, "verbose")) {
         cli->verbose++;
     } else if (cli_is(args, "quiet")) {

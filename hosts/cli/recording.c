@@ -190,7 +190,6 @@ llm_str recording_operation(llm_str word) {
         const char *word, *operation;
     } known[] = {
         {"chat.completions", "chat"},
-        {"completions", "completion"},
         {"images.generations", "image"},
         {"images.edits", "image.edit"},
         {"images.variations", "image.variate"},
