@@ -242,7 +242,11 @@ int cli_interrupt_fd(void) {
     interrupt_pipe = ends[1];
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    // What the shell told to be ignored (a job in the background) stays so.
+    struct sigaction before;
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        sigaction(SIGINT, &action, NULL);
+    }
     sigaction(SIGTERM, &action, NULL);
     return ends[0];
 }

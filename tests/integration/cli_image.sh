@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# llm-master image: names, sizes, fetched results, what is never overwritten.
+. "$(dirname "$0")/../support/tap.sh"
+
+start_sim
+settings '{"base_urls": {"recraft": "'"$url"'/v1", "openai": "'"$url"'/v1"},
+           "keys": {"recraft": {"value": "the-key"}, "openai": {"value": "other-key"}}}'
+cd "$work" || exit 1
+
+run image -m recraftv3 'a red car'
+is 'a picture that is a URL' "$status $(cat "$out")" '0 image-1.png  32x32  3172 bytes'
+fits 'it is a PNG' sh -c 'head -c 4 image-1.png | grep -q PNG'
+run image -m recraftv3 'a red car'
+is 'the next free name' "$status $(cat "$out")" '0 image-2.png  32x32  3172 bytes'
+run image -m recraftv3 -p n=2 -o car.png 'two cars'
+is 'two of them are numbered' "$status $(cat "$out")" '0 car-1.png  32x32  3172 bytes
+car-2.png  32x32  3172 bytes'
+run image -m recraftv3 -o one.png 'one car'
+is 'a name of its own' "$status $(cat "$out")" '0 one.png  32x32  3172 bytes'
+before=$(wc -l <"$log")
+run image -m recraftv3 -o one.png 'one car'
+exits 'no overwriting' 2 'one.png: there is such a file already; -f overwrites it'
+is 'and nothing is paid for it' "$(wc -l <"$log")" "$before"
+run image -m recraftv3 -f -o one.png 'another car'
+is 'overwriting when it is asked for' "$status $(cat "$out")" '0 one.png  32x32  3172 bytes'
+run image -m recraftv3_vector 'a sign'
+like 'a vector' "$status $(cat "$out")" '0 image-1.svg  * bytes'
+run image -m recraftv3 -p response_format=b64_json --json 'a cat'
+is 'JSON: where it was saved' "$status $(member /blobs/0/path) $(member /blobs/0/mime)" '0 image-3.png image/png'
+is 'JSON: cost' "$(member /cost/usd)" 0.04
+run image -m gpt-image-1 'a dog'
+is 'another provider, base64' "$status $(cat "$out")" '0 image-4.png  32x32  3172 bytes'
+run image -m recraftv3 -o /nonexistent/x.png 'a cat'
+exits 'a folder that is not there' 1 '/nonexistent/x.png: cannot be written: No such file or directory'
+run image -m recraft_vectorize --operation image.vectorize -a image-1.png
+like 'an operation on a picture, without a prompt' "$status $(cat "$out")" '0 image-2.svg  * bytes'
+run image -m recraftv3 -a https://example.org/x.png 'a cat'
+exits 'a URL is no file' 2 'image: -a takes a file here; *'
+run image -u -m recraftv3 -p n=2 'two'
+like 'facts' "$(cat "$err")" 'recraftv3 via recraft | 2 images | $0.08 | [0-9].[0-9]* s'
+done_testing

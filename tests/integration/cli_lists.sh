@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# llm-master models, providers, keys, plugins, config, doctor.
+. "$(dirname "$0")/../support/tap.sh"
+
+run models --provider openai
+is 'models: status' "$status" 0
+fits 'models: a heading' grep -q '^MODEL  *PROVIDER  *OPERATION  *CONTEXT' "$out"
+fits 'models: a line' grep -q '^gpt-4o-mini  *openai  *chat  *128000  *16384  *0.15 / 0.6' "$out"
+run models 'gpt-4o-m*'
+is 'models: a pattern' "$status $(awk 'NR > 1 && $1 !~ /^gpt-4o-m/' "$out" | wc -l)" '0 0'
+run models --json --provider openai gpt-4o-mini
+is 'models: JSON' "$status $(member /0/id) $(member /0/input_per_mtok)" '0 gpt-4o-mini 0.15'
+run models nothing-like-this
+like 'models: nothing fits' "$status $(cat "$err")" '1 llm-master: no model fits nothing-like-this; *'
+run models --provider opnai
+exits 'models: a provider that is nearly one' 1 'no provider "opnai"; nearest: openai'
+
+run providers
+fits 'providers: a line' grep -q '^openai  *no_key  *openai_compat ' "$out"
+run providers --json
+fits 'providers: JSON' grep -q '"name":"openai"' "$out"
+
+run keys
+fits 'keys: what to set' grep -q '^openai  *no  *set OPENAI_API_KEY' "$out"
+run keys --provider openai
+like 'keys: none' "$status $(cat "$err")" '3 llm-master: openai: there is no key for it*'
+run keys --provider openai --json
+is 'keys: none, as JSON' "$status $(member /0/found)" '3 false'
+OPENAI_API_KEY=sk-secret
+export OPENAI_API_KEY
+run keys --provider openai
+is 'keys: found' "$status" 0
+fits 'keys: where it is from' grep -q '^openai  *yes  *environment OPENAI_API_KEY$' "$out"
+fits 'keys: never the key' sh -c "! grep -q sk-secret '$out' '$err'"
+run keys --provider ollama
+is 'keys: none is needed' "$status" 0
+unset OPENAI_API_KEY
+
+run plugins list
+is 'plugins: status' "$status" 0
+fits 'plugins: a line' grep -q '^org.llm-master.recraft  *0.1.0  *found  */.*recraft.so  *recraft' "$out"
+run plugins show recraft
+is 'plugins: one' "$status $(grep '^id: ' "$out")" '0 id: org.llm-master.recraft'
+run plugins show recraft --json
+is 'plugins: one, as JSON' "$status $(member /0/file)" '0 recraft.so'
+run plugins show recrft
+exits 'plugins: one that is nearly there' 1 'no plugin "recrft"; nearest: recraft'
+run plugins list --json
+fits 'plugins: JSON' grep -q '"file":"recraft.so"' "$out"
+
+run config show
+fits 'config: a line' grep -q '^timeouts.connect_ms  *5000' "$out"
+settings '{"timeouts": {"connect_ms": 1234}}'
+run config show --origin
+fits 'config: where it is from' grep -q "^timeouts.connect_ms  *1234  *$home/.config/llm-master/config.json\$" "$out"
+run config check
+is 'config: fine' "$status $(cat "$out")" '0 the settings are fine'
+run --config /nonexistent config check
+like 'config: a file that is not there' "$status $(cat "$err")" '3 llm-master: /nonexistent: *'
+settings '{"keys": {"openai": {"value": "sk-secret"}}}'
+run config show
+fits 'config: never a key' sh -c "! grep -q sk-secret '$out' '$err'"
+
+run doctor
+is 'doctor: status' "$status" 0
+fits 'doctor: a line' grep -q '^ok  *keys: 1 of ' "$out"
+run doctor --json
+fits 'doctor: JSON' grep -q '"level":"ok"' "$out"
+done_testing
