@@ -194,6 +194,9 @@ static llm_status take_variables(void *ctx, const struct llm_document *doc, llm_
         llm_status status =
             llm_document_string(doc, it.name, "a variable's name", m->arena, &m->variable->name, err);
         status = status == LLM_OK ? read_variable(m, doc, it.value, err) : status;
+        if (status == LLM_OK && m->variable->value.ptr == NULL && m->build->snapshot->settings.offline) {
+            m->variable->value = m->variable->name;
+        }
         if (status == LLM_OK && m->variable->required && m->variable->value.ptr == NULL) {
             status = set_problem(m,
                                  llm_arena_format(m->arena, "set %.*s (its %.*s)", LLM_FMT(m->variable->env),

@@ -510,6 +510,7 @@ llm_status llm_settings_read(const llm_master_options *options, struct llm_setti
     options = options != NULL ? options : &defaults;
     struct llm_settings settings = {
         .use_environment = (options->flags & LLM_MASTER_NO_ENVIRONMENT) == 0,
+        .offline = LLM_HAS(llm_master_options, options, transport),
         .arena = {.limit = 16 * LLM_MAX_SETTINGS_BYTES},
     };
     struct builder b = {.settings = &settings};

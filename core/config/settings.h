@@ -24,6 +24,7 @@ struct llm_setting_origin {
 struct llm_settings {
     struct llm_arena arena;
     bool use_environment;
+    bool offline;          // a transport takes the place of HTTP: nothing that only HTTP needs has to be set
     llm_str config_file;   // read, or where it would be
     llm_str default_model; // absent: none
     uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
