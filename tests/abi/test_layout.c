@@ -130,6 +130,8 @@ static const struct row rows[] = {
     MEMBER(llm_job_args, n_fields),
     MEMBER(llm_job_args, attachments),
     MEMBER(llm_job_args, n_attachments),
+    MEMBER(llm_job_args, alloc_ctx),
+    MEMBER(llm_job_args, alloc),
     WHOLE(llm_step),
     MEMBER(llm_step, size),
     MEMBER(llm_step, step),
