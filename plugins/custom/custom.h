@@ -59,6 +59,8 @@ llm_status custom_path_walk(llm_str doc, const struct path *path, custom_found_f
 llm_str custom_path_get(llm_str doc, const struct path *path);
 // The first that is not null; absent: none.
 llm_str custom_paths_get(llm_str doc, const struct paths *paths);
+// Walk the first path that leads to something.
+llm_status custom_paths_walk(llm_str doc, const struct paths *paths, custom_found_fn found, void *ctx);
 
 // ---- conditions
 
@@ -174,19 +176,16 @@ struct usage {
 };
 struct blobs {
     bool is_given, is_body;
-    struct path each;
-    struct paths url, base64, mime;
+    struct paths each, url, base64, mime;
     llm_str default_mime;
 };
 struct vectors {
     bool is_given;
-    struct path each;
-    struct paths vector;
+    struct paths each, vector;
 };
 struct tools {
     bool is_given;
-    struct path each;
-    struct paths id, name, arguments;
+    struct paths each, id, name, arguments;
 };
 struct picks {
     struct conditions only_if;
@@ -237,7 +236,8 @@ struct operation {
     struct stream stream;
     struct poll poll;
     struct errors errors;
-    bool has_errors;
+    llm_str *dropped; // members that are never sent, not with the rest either
+    size_t n_dropped;
     const char **names; // top-level members of the request that templates use
     size_t n_names, cap_names;
     bool uses_all, has_rest;
@@ -265,7 +265,8 @@ struct reader {
     unsigned allowed; // MAY_USE_*
     struct operation *operation;
 };
-#define MAY_USE_ANSWERS 1u
+#define MAY_USE_SUBMIT 1u
+#define MAY_USE_POLL 8u
 #define MAY_USE_ITEM 2u
 #define MAY_USE_FILES 4u
 
@@ -306,10 +307,14 @@ struct scope {
     const llm_out *out;
     llm_str item;
 };
-// Put a request together and hand it to the host.  LLM_E_INVALID_REQUEST (after out->fault): a value that must be there is not.
+// Put a request together and hand it to the host.  What must be there and is not: LLM_E_INVALID_REQUEST, or LLM_E_PROTOCOL
+// when an answer should have brought it; after out->fault.
 llm_status custom_request_write(struct scope *scope, const struct request *request,
                                 const struct request *base);
 
+// The same, handing it to nobody.
+llm_status custom_request_check(const llm_job *job, const struct request *request, const struct request *base,
+                                const llm_out *out);
 // A warning for each member of the caller's request that no template uses.
 llm_status custom_losses_report(const struct scope *scope);
 

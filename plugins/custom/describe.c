@@ -417,11 +417,12 @@ static llm_status read_body(struct reader *r, llm_str v, void *ret) {
 static llm_status read_url(struct reader *r, llm_str v, void *ret) {
     struct text *url = ret;
     TRY(custom_text_read(r, v, url));
-    const llm_str first = url->n > 0 ? url->parts[0].literal : (llm_str){"", 0};
-    const bool is_alone = url->n == 1 && url->parts[0].placeholder != NULL;
-    if (!is_alone && (first.len == 0 || (first.ptr[0] != '/' && strncmp(first.ptr, "http", 4) != 0))) {
+    const llm_str first = url->parts[0].literal;
+    const bool is_given = url->parts[0].placeholder != NULL;
+    if (!is_given && (first.len == 0 || (first.ptr[0] != '/' && strncmp(first.ptr, "http", 4) != 0))) {
         return custom_wrong(
-            r, "must be a path (\"/...\", put behind base_url), a URL, or one placeholder that is a URL");
+            r,
+            "must be a path (\"/...\", put behind base_url), a URL, or begin with a placeholder that is one");
     }
     return LLM_OK;
 }
@@ -523,7 +524,7 @@ static llm_status read_usage(struct reader *r, llm_str v, void *ret) {
 
 static llm_status read_blobs(struct reader *r, llm_str v, void *ret) {
     static const struct entry entries[] = {ENTRY(struct blobs, "body", read_true, is_body),
-                                           ENTRY(struct blobs, "each", read_path, each),
+                                           ENTRY(struct blobs, "each", read_paths, each),
                                            ENTRY(struct blobs, "url", read_paths, url),
                                            ENTRY(struct blobs, "base64", read_paths, base64),
                                            ENTRY(struct blobs, "mime", read_paths, mime),
@@ -539,7 +540,7 @@ static llm_status read_blobs(struct reader *r, llm_str v, void *ret) {
 }
 
 static llm_status read_vectors(struct reader *r, llm_str v, void *ret) {
-    static const struct entry entries[] = {ENTRY(struct vectors, "each", read_path, each),
+    static const struct entry entries[] = {ENTRY(struct vectors, "each", read_paths, each),
                                            REQUIRED(struct vectors, "vector", read_paths, vector), NO_MORE};
     ((struct vectors *)ret)->is_given = true;
     return read_object(r, v, entries, ret);
@@ -547,7 +548,7 @@ static llm_status read_vectors(struct reader *r, llm_str v, void *ret) {
 
 static llm_status read_tools(struct reader *r, llm_str v, void *ret) {
     static const struct entry entries[] = {
-        REQUIRED(struct tools, "each", read_path, each), ENTRY(struct tools, "id", read_paths, id),
+        REQUIRED(struct tools, "each", read_paths, each), ENTRY(struct tools, "id", read_paths, id),
         REQUIRED(struct tools, "name", read_paths, name),
         REQUIRED(struct tools, "arguments", read_paths, arguments), NO_MORE};
     ((struct tools *)ret)->is_given = true;
@@ -598,7 +599,10 @@ static llm_status read_stream(struct reader *r, llm_str v, void *ret) {
 
 static llm_status read_result(struct reader *r, llm_str v, void *ret) {
     ((struct poll *)((char *)ret - offsetof(struct poll, result)))->has_result = true;
-    return read_request(r, v, ret);
+    r->allowed |= MAY_USE_POLL;
+    TRY(read_request(r, v, ret));
+    r->allowed &= ~MAY_USE_POLL;
+    return LLM_OK;
 }
 
 static llm_status read_statuses(struct reader *r, llm_str v, void *ret) {
@@ -623,9 +627,9 @@ static llm_status read_poll(struct reader *r, llm_str v, void *ret) {
                                            NO_MORE};
     struct poll *poll = ret;
     *poll = (struct poll){.is_given = true, .interval_ms = 500, .interval_max_ms = 5000, .polls_max = 600};
-    r->allowed |= MAY_USE_ANSWERS;
+    r->allowed |= MAY_USE_SUBMIT;
     TRY(read_object(r, v, entries, poll));
-    r->allowed &= ~MAY_USE_ANSWERS;
+    r->allowed &= ~MAY_USE_SUBMIT;
     if (poll->interval_ms > poll->interval_max_ms || poll->interval_max_ms > WAIT_MAX_MS) {
         return custom_wrong(r, "interval_ms is at most interval_max_ms, and that at most %d", WAIT_MAX_MS);
     }
@@ -661,9 +665,13 @@ static llm_status read_errors(struct reader *r, llm_str v, void *ret) {
     return read_object(r, v, entries, ret);
 }
 
-static llm_status read_own_errors(struct reader *r, llm_str v, void *ret) {
-    ((struct operation *)((char *)ret - offsetof(struct operation, errors)))->has_errors = true;
-    return read_errors(r, v, ret);
+static llm_status read_dropped(struct reader *r, llm_str v, void *ret) {
+    static const struct many many = {read_string, sizeof(llm_str)};
+    struct operation *operation = (struct operation *)((char *)ret - offsetof(struct operation, dropped));
+    void *list;
+    TRY(read_many(r, v, &many, &list, &operation->n_dropped));
+    operation->dropped = list;
+    return LLM_OK;
 }
 
 static llm_status read_operation(struct reader *r, llm_str v, struct operation *operation) {
@@ -671,7 +679,8 @@ static llm_status read_operation(struct reader *r, llm_str v, struct operation *
                                            ENTRY(struct operation, "answer", read_answer, answer),
                                            ENTRY(struct operation, "stream", read_stream, stream),
                                            ENTRY(struct operation, "job", read_poll, poll),
-                                           ENTRY(struct operation, "errors", read_own_errors, errors),
+                                           ENTRY(struct operation, "errors", read_errors, errors),
+                                           ENTRY(struct operation, "drop", read_dropped, dropped),
                                            NO_MORE};
     r->operation = operation;
     TRY(read_object(r, v, entries, operation));

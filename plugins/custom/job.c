@@ -20,6 +20,17 @@ static llm_status fail_inside(llm_job *job, const struct view *view, const llm_o
     return fail(out, &fault);
 }
 
+static void LLM_CALL job_close(llm_job *job) {
+    const llm_host *host = job->arena.host;
+    custom_arena_done(&job->arena);
+    host->alloc(host->ctx, job, 0);
+}
+
+// What is sent first: a stream may be asked for in another way.
+static const struct request *submission(const llm_job *job) {
+    return job->is_stream ? &job->operation->stream.request : &job->operation->request;
+}
+
 static llm_status LLM_CALL job_open(llm_instance *inst, const llm_job_args *args, const llm_out *out,
                                     llm_job **ret) {
     const llm_host *host = inst->arena.host;
@@ -41,14 +52,13 @@ static llm_status LLM_CALL job_open(llm_instance *inst, const llm_job_args *args
     job->is_stream = operation->stream.is_given && (args->flags & LLM_JOB_STREAM);
     job->wait_ms = operation->poll.interval_ms;
     job->counts = (llm_counts)LLM_COUNTS_INIT;
+    const llm_status status = custom_request_check(job, submission(job), &operation->request, out);
+    if (status < 0) {
+        job_close(job);
+        return status;
+    }
     *ret = job;
     return LLM_OK;
-}
-
-static void LLM_CALL job_close(llm_job *job) {
-    const llm_host *host = job->arena.host;
-    custom_arena_done(&job->arena);
-    host->alloc(host->ctx, job, 0);
 }
 
 // ---- sending
@@ -58,7 +68,7 @@ static llm_status encode_submit(llm_job *job, struct scope *scope, bool is_first
     if (is_first) {
         TRY(custom_losses_report(scope));
     }
-    TRY(custom_request_write(scope, job->is_stream ? &op->stream.request : &op->request, &op->request));
+    TRY(custom_request_write(scope, submission(job), &op->request));
     if (job->is_stream) {
         return scope->req->framing(scope->req->ctx, op->stream.framing);
     }
@@ -158,23 +168,23 @@ static llm_status take_state(llm_job *job, const struct view *view, const llm_ou
         return fail_with(out, LLM_E_PROTOCOL,
                          "the job is in a state that the description of this provider does not know");
     }
-    if (job->stage == STAGE_SUBMIT) {
+    const bool is_first = job->stage == STAGE_SUBMIT;
+    if (is_first) {
         TRY(keep(job, view->doc, &job->submitted));
     }
     if (is_done && !poll->has_result) {
         job->is_done = true;
         return custom_picks_give(job, &job->operation->answer, view, out);
     }
+    job->stage = is_done ? STAGE_RESULT : STAGE_POLL;
     if (is_done) {
         TRY(keep(job, view->doc, &job->polled));
-        job->stage = STAGE_RESULT;
-        return custom_picks_give(job, &(struct picks){.usage = job->operation->answer.usage}, view, out);
     }
-    // What a submission costs some providers say at once.
-    if (job->stage == STAGE_SUBMIT) {
+    if (is_first || is_done) { // what it costs some providers say at once
         TRY(custom_picks_give(job, &(struct picks){.usage = job->operation->answer.usage}, view, out));
+        const struct request *next = is_done ? &poll->result : &poll->request;
+        return custom_request_check(job, next, next, out);
     }
-    job->stage = STAGE_POLL;
     return LLM_OK;
 }
 

@@ -68,6 +68,16 @@ llm_str custom_paths_get(llm_str doc, const struct paths *paths) {
     return value;
 }
 
+llm_status custom_paths_walk(llm_str doc, const struct paths *paths, custom_found_fn found, void *ctx) {
+    for (size_t i = 0; i < paths->n; i++) {
+        const struct paths one = {&paths->list[i], 1};
+        if (custom_paths_get(doc, &one).ptr != NULL) {
+            return custom_path_walk(doc, &paths->list[i], found, ctx);
+        }
+    }
+    return LLM_OK;
+}
+
 // ---- conditions
 
 static char lower(char c) {

@@ -35,14 +35,7 @@ static llm_status give_texts(struct taker *t, const struct view *view) {
         TRY(t->out->text(t->out->ctx, CHOICE, LLM_TEXT_CONTENT, view->text.ptr, view->text.len));
     }
     for (t->channel = 0; t->channel < 3; t->channel++) {
-        const struct paths *paths = &t->picks->text[t->channel];
-        for (size_t i = 0; i < paths->n; i++) {
-            if (paths->n == 1 ||
-                custom_paths_get(view->doc, &(struct paths){&paths->list[i], 1}).ptr != NULL) {
-                TRY(custom_path_walk(view->doc, &paths->list[i], give_text, t));
-                break;
-            }
-        }
+        TRY(custom_paths_walk(view->doc, &t->picks->text[t->channel], give_text, t));
     }
     return LLM_OK;
 }
@@ -186,13 +179,13 @@ llm_status custom_picks_give(llm_job *job, const struct picks *picks, const stru
     TRY(give_identity(&t, view->doc));
     TRY(give_texts(&t, view));
     if (picks->tools.is_given) {
-        TRY(custom_path_walk(view->doc, &picks->tools.each, give_tool, &t));
+        TRY(custom_paths_walk(view->doc, &picks->tools.each, give_tool, &t));
     }
     if (picks->blobs.is_given) {
-        TRY(custom_path_walk(view->doc, &picks->blobs.each, give_blob, &t));
+        TRY(custom_paths_walk(view->doc, &picks->blobs.each, give_blob, &t));
     }
     if (picks->vectors.is_given) {
-        TRY(custom_path_walk(view->doc, &picks->vectors.each, give_vector, &t));
+        TRY(custom_paths_walk(view->doc, &picks->vectors.each, give_vector, &t));
     }
     if (picks->usage.is_given) {
         TRY(give_usage(&t, view->doc));

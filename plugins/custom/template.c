@@ -79,10 +79,10 @@ static llm_status read_source(struct reader *r, llm_str word, struct source *ret
     unsigned needs = 0;
     if (take_prefix(&word, "submit:")) {
         ret->kind = FROM_SUBMIT;
-        needs = MAY_USE_ANSWERS;
+        needs = MAY_USE_SUBMIT;
     } else if (take_prefix(&word, "poll:")) {
         ret->kind = FROM_POLL;
-        needs = MAY_USE_ANSWERS;
+        needs = MAY_USE_POLL;
     } else if (take_prefix(&word, "item:")) {
         ret->kind = FROM_ITEM;
         needs = MAY_USE_ITEM;
@@ -99,7 +99,7 @@ static llm_status read_source(struct reader *r, llm_str word, struct source *ret
     if ((needs & r->allowed) != needs || ret->number > 9) {
         return custom_wrong(
             r,
-            "\"%.*s\" cannot be used here: submit and poll in a job's requests, item inside $each, "
+            "\"%.*s\" cannot be used here: submit in a job, poll in its result, item in $each, "
             "attachment (0 to 9) in a body",
             (int)(whole.len < 60 ? whole.len : 60), whole.ptr);
     }

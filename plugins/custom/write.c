@@ -10,12 +10,16 @@ struct value {
     enum transform transform;
 };
 
+// The caller's fault before anything is sent, the provider's afterwards.
 static llm_status refuse(const struct scope *scope, llm_str param, const char *message) {
     llm_fault fault = {.size = sizeof fault, .code = LLM_E_INVALID_REQUEST, .retry = LLM_RETRY_NEVER};
+    if (scope->job->stage != STAGE_SUBMIT) {
+        fault.code = LLM_E_PROTOCOL;
+    }
     fault.message = custom_str(message);
     fault.param = param;
     const llm_status status = scope->out->fault(scope->out->ctx, &fault);
-    return status < 0 ? status : LLM_E_INVALID_REQUEST;
+    return status < 0 ? status : fault.code;
 }
 
 static llm_str field(const llm_job_args *args, const char *name) {
@@ -168,14 +172,15 @@ static llm_status LLM_CALL line_add(void *ctx, const void *p, size_t n) {
     return LLM_OK;
 }
 
+// A URL may begin with one that an answer gave; what is put in behind is encoded.
 static llm_status fill_line(const struct scope *scope, const struct text *text, bool is_url,
                             struct line *line) {
-    const bool is_alone = text->n == 1;
     line->len = 0;
+    line->keeps_slash = false;
     line->max = is_url ? URL_MAX : VALUE_MAX;
     for (size_t i = 0; i < text->n; i++) {
         const struct placeholder *placeholder = text->parts[i].placeholder;
-        line->is_encoded = is_url && !is_alone && placeholder != NULL;
+        line->is_encoded = is_url && i > 0 && placeholder != NULL;
         if (placeholder == NULL) {
             TRY(line_add(line, text->parts[i].literal.ptr, text->parts[i].literal.len));
             continue;
@@ -249,20 +254,39 @@ static bool is_used(const struct operation *op, llm_str name) {
            custom_is(name, "stream_options");
 }
 
-static void give_rest(struct body *b, const struct node *node) {
-    const llm_job_args *args = b->scope.job->args;
-    for (size_t i = 0; i < args->n_fields; i++) {
-        bool is_taken = is_used(b->scope.job->operation, args->fields[i].name);
-        for (size_t k = 0; k < node->n && !is_taken; k++) {
-            char name[256];
-            const size_t n = llm_json_decode(node->members[k].name, name, sizeof name);
-            is_taken = n == args->fields[i].name.len && memcmp(name, args->fields[i].name.ptr, n) == 0;
+// Is a raw name equal to a decoded one?
+static bool is_name(llm_str raw, llm_str name) {
+    char text[256];
+    const size_t n = llm_json_decode(raw, text, sizeof text);
+    return n == name.len && memcmp(text, name.ptr, n) == 0;
+}
+
+static bool is_dropped(const struct operation *op, llm_str name) {
+    for (size_t i = 0; i < op->n_dropped; i++) {
+        if (custom_is(name, op->dropped[i].ptr)) {
+            return true;
         }
-        if (!is_taken) {
+    }
+    return false;
+}
+
+// Is there anything that no placeholder names and this object has not?  Written when b is to write it.
+static bool give_rest(struct body *b, const struct scope *scope, const struct node *node) {
+    const llm_job_args *args = scope->job->args;
+    const struct operation *op = scope->job->operation;
+    bool any = false;
+    for (size_t i = 0; i < args->n_fields; i++) {
+        bool is_taken = is_used(op, args->fields[i].name) || is_dropped(op, args->fields[i].name);
+        for (size_t k = 0; k < node->n && !is_taken; k++) {
+            is_taken = is_name(node->members[k].name, args->fields[i].name);
+        }
+        any = any || !is_taken;
+        if (!is_taken && b != NULL) {
             llm_json_name_str(&b->json, args->fields[i].name);
             llm_json_raw(&b->json, args->fields[i].value);
         }
     }
+    return any;
 }
 
 static llm_status give_node(struct body *b, const struct node *node);
@@ -277,8 +301,9 @@ static llm_status is_there(const struct body *b, const struct node *node, bool w
     }
     for (size_t i = 0; i < node->n; i++) {
         const struct member *member = &node->members[i];
-        const llm_status there =
-            member->is_rest ? 1 : is_there(b, &member->node, !member->is_left_out_when_empty);
+        const llm_status there = member->is_rest
+                                     ? give_rest(NULL, &b->scope, node)
+                                     : is_there(b, &member->node, !member->is_left_out_when_empty);
         if (there != 0) {
             return there;
         }
@@ -290,7 +315,7 @@ static llm_status give_members(struct body *b, const struct node *node) {
     for (size_t i = 0; i < node->n; i++) {
         const struct member *member = &node->members[i];
         if (member->is_rest) {
-            give_rest(b, node);
+            (void)give_rest(b, &b->scope, node);
             continue;
         }
         const llm_status there = is_there(b, &member->node, !member->is_left_out_when_empty);
@@ -410,7 +435,7 @@ static llm_status write_line(struct scope *scope, llm_str method, const struct t
     }
     TRY(fill_line(scope, url, true, line));
     const llm_str text = {line->text, line->len};
-    if (url->n > 1 && climbs(text)) {
+    if (url->parts[0].placeholder == NULL && climbs(text)) {
         return refuse(scope, custom_str("model"), "a value in the URL is \".\" or \"..\"");
     }
     TRY(scope->req->line(scope->req->ctx, method.ptr, method.len, text.ptr, text.len));
@@ -470,13 +495,47 @@ llm_status custom_request_write(struct scope *scope, const struct request *reque
     return give_node(&body, node);
 }
 
+// ---- the same for nobody: does a request lack something?
+
+static llm_status LLM_CALL no_two(void *ctx, const char *a, size_t a_len, const char *b, size_t b_len) {
+    (void)ctx, (void)a, (void)a_len, (void)b, (void)b_len;
+    return LLM_OK;
+}
+
+static llm_status LLM_CALL no_body(void *ctx, const void *p, size_t n) {
+    (void)ctx, (void)p, (void)n;
+    return LLM_OK;
+}
+
+static llm_status LLM_CALL no_file(void *ctx, uint32_t n) {
+    (void)ctx, (void)n;
+    return LLM_OK;
+}
+
+static llm_status LLM_CALL no_flag(void *ctx) {
+    (void)ctx;
+    return LLM_OK;
+}
+
+llm_status custom_request_check(const llm_job *job, const struct request *request, const struct request *base,
+                                const llm_out *out) {
+    const llm_http_request nobody = {.size = sizeof nobody,
+                                     .line = no_two,
+                                     .header = no_two,
+                                     .body = no_body,
+                                     .body_base64 = no_file,
+                                     .anonymous = no_flag};
+    struct scope scope = {.job = job, .req = &nobody, .out = out, .item = {NULL, 0}};
+    return custom_request_write(&scope, request, base);
+}
+
 llm_status custom_losses_report(const struct scope *scope) {
     const llm_job_args *args = scope->job->args;
     const struct operation *op = scope->job->operation;
     static const char text[] = "the description of this provider does not use it";
-    for (size_t i = 0; i < args->n_fields && !op->has_rest; i++) {
+    for (size_t i = 0; i < args->n_fields; i++) {
         const llm_str name = args->fields[i].name;
-        if (!is_used(op, name)) {
+        if (!is_used(op, name) && (!op->has_rest || is_dropped(op, name))) {
             TRY(scope->out->warn(scope->out->ctx, "param_dropped", 13, name.ptr, name.len, text,
                                  sizeof text - 1));
         }

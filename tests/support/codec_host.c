@@ -153,7 +153,9 @@ static llm_status take_bad(struct run *run, const struct codec_answer *answer, c
         }
         const llm_bytes body = {(const uint8_t *)copy, answer->body.len};
         status = run->codec->fail(run->job, head, &body, &fault);
-        codec_sink_fault(&run->sink, &fault); // the slices may point into the body
+        if (status != LLM_AGAIN) {
+            codec_sink_fault(&run->sink, &fault); // the slices may point into the body
+        }
         llm_mem_free(copy);
     } else {
         codec_sink_fault(&run->sink, &fault);

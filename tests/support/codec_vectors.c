@@ -85,6 +85,22 @@ static void read_exchange(struct vector *v, llm_str exchange) {
     v->expected[v->c.n_answers++] = exchange;
 }
 
+static llm_str read_file(const char *path) {
+    FILE *f = fopen(path, "rb");
+    char *text = NULL;
+    size_t len = 0;
+    if (f != NULL && fseek(f, 0, SEEK_END) == 0) {
+        len = (size_t)ftell(f);
+        rewind(f);
+        text = llm_mem_new(len + 1);
+        len = text != NULL ? fread(text, 1, len, f) : 0;
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return (llm_str){text, len};
+}
+
 static void read_vector(struct vector *v, const llm_provider_descriptor *plugin, llm_str doc) {
     int stream = 0;
 
@@ -101,6 +117,16 @@ static void read_vector(struct vector *v, const llm_provider_descriptor *plugin,
                                .stream = stream != 0,
                                .attachments = v->attachments,
                                .answers = v->answers};
+    const llm_str file = member(v, "config_file");
+    if (file.ptr != NULL) {
+        char path[4096];
+        (void)snprintf(path, sizeof path, "%s/%s", getenv("LLM_TEST_SOURCE"), file.ptr);
+        const llm_str text = read_file(path);
+        v->c.config = text.ptr != NULL ? text.ptr : "(no file)";
+        v->memory[v->n_memory++] = (void *)(uintptr_t)text.ptr;
+        v->c.base_url =
+            v->c.base_url != NULL ? v->c.base_url : text_of(v, llm_json_get(text, "base_url")).ptr;
+    }
     for (llm_json_iter it = llm_json_begin(llm_json_get(doc, "attachments")); llm_json_next(&it);) {
         const llm_str bytes = text_of(v, llm_json_get(it.value, "text"));
         v->attachments[v->c.n_attachments++] =
@@ -252,22 +278,6 @@ static bool run_vector(struct vector *v, struct llm_buf *why) {
         }
     }
     return run_failures(v, why);
-}
-
-static llm_str read_file(const char *path) {
-    FILE *f = fopen(path, "rb");
-    char *text = NULL;
-    size_t len = 0;
-    if (f != NULL && fseek(f, 0, SEEK_END) == 0) {
-        len = (size_t)ftell(f);
-        rewind(f);
-        text = llm_mem_new(len + 1);
-        len = text != NULL ? fread(text, 1, len, f) : 0;
-    }
-    if (f != NULL) {
-        (void)fclose(f);
-    }
-    return (llm_str){text, len};
 }
 
 void codec_vectors_run(struct tap *tap, const llm_provider_descriptor *plugin, const char *path) {

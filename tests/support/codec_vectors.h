@@ -2,7 +2,7 @@
 // Vectors for codecs: what is asked, what must be sent, what comes back, what must be made of it.  One JSON array a file:
 //
 //   [{"name": "a sentence", "operation": "image", "model": "m", "stream": false, "format": "...", "base_url": "...",
-//     "config": {the provider's JSON}, "request": {...}, "attachments": [{"mime": "image/png", "name": "a.png", "text": "bytes"}],
+//     "config": {the provider's JSON} | "config_file": "providers.d/x.json", "request": {...}, "attachments": [{"mime": "image/png", "name": "a.png", "text": "bytes"}],
 //     "exchanges": [{"sent": "POST /images", "headers": ["accept: application/json"], "body": {...},
 //                    "framing": "sse", "wait_ms": 500, "anonymous": true, "idempotent": true,
 //                    "status": 200, "answer_headers": {"content-type": "..."}, "answer": {...} | "text" , "lines": ["a", "b"],
