@@ -253,7 +253,7 @@ struct llm_instance {
 
 // Read the description in the provider's config.  On failure `message` (NUL-terminated) says where and what.
 // LLM_E_CONFIG, LLM_E_NOMEM.
-#define MESSAGE_MAX 512
+#define MESSAGE_MAX 768
 llm_status custom_describe(llm_instance *inst, llm_str config, char *message);
 
 // While a description is read.

@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define LIST_MAX 320 // of names in a message
+
 // ---- messages and the way down
 
 llm_status custom_wrong(struct reader *r, const char *format, ...) {
-    char text[MESSAGE_MAX / 2];
+    char text[LIST_MAX + 128];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
@@ -17,13 +19,21 @@ llm_status custom_wrong(struct reader *r, const char *format, ...) {
     return LLM_E_CONFIG;
 }
 
+static void put_at(struct reader *r, char c) {
+    if (r->at_len < sizeof r->at) {
+        r->at[r->at_len++] = c;
+    }
+}
+
 size_t custom_down(struct reader *r, llm_str name) {
     const size_t before = r->at_len;
-    if (r->at_len + 2 < sizeof r->at) {
-        r->at[r->at_len++] = '/';
-    }
-    for (size_t i = 0; i < name.len && r->at_len < sizeof r->at; i++) {
-        r->at[r->at_len++] = name.ptr[i];
+    put_at(r, '/');
+    for (size_t i = 0; i < name.len; i++) {
+        const bool is_special = name.ptr[i] == '/' || name.ptr[i] == '~';
+        put_at(r, is_special ? '~' : name.ptr[i]);
+        if (is_special) {
+            put_at(r, name.ptr[i] == '/' ? '1' : '0');
+        }
     }
     return before;
 }
@@ -68,7 +78,7 @@ struct entry {
     { NULL, NULL, 0, false }
 
 static llm_status unknown_member(struct reader *r, const struct entry *entries) {
-    char list[MESSAGE_MAX / 3];
+    char list[LIST_MAX];
     size_t n = 0;
     for (const struct entry *e = entries; e->name != NULL && n < sizeof list; e++) {
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n == 0 ? "" : " ", e->name);
@@ -182,7 +192,7 @@ static llm_status read_usd(struct reader *r, llm_str v, void *ret) {
 
 // A word of a list; its place in the list is the value.
 static llm_status read_word(struct reader *r, llm_str v, const char *const *words, size_t *ret) {
-    char list[MESSAGE_MAX / 3];
+    char list[LIST_MAX];
     size_t n = 0;
     for (size_t i = 0; words[i] != NULL; i++) {
         if (llm_json_is(v, words[i])) {

@@ -173,19 +173,27 @@ static llm_status give_tool(void *ctx, llm_str item) {
                         args.len);
 }
 
+// Each item of a list; the answer itself when the description names no list.
+static llm_status give_each(struct taker *t, llm_str doc, const struct paths *each, custom_found_fn give) {
+    if (each->n == 0) {
+        return doc.ptr != NULL ? give(t, doc) : LLM_OK;
+    }
+    return custom_paths_walk(doc, each, give, t);
+}
+
 llm_status custom_picks_give(llm_job *job, const struct picks *picks, const struct view *view,
                              const llm_out *out) {
     struct taker t = {job, picks, out, 0};
     TRY(give_identity(&t, view->doc));
     TRY(give_texts(&t, view));
     if (picks->tools.is_given) {
-        TRY(custom_paths_walk(view->doc, &picks->tools.each, give_tool, &t));
+        TRY(give_each(&t, view->doc, &picks->tools.each, give_tool));
     }
     if (picks->blobs.is_given) {
-        TRY(custom_paths_walk(view->doc, &picks->blobs.each, give_blob, &t));
+        TRY(give_each(&t, view->doc, &picks->blobs.each, give_blob));
     }
     if (picks->vectors.is_given) {
-        TRY(custom_paths_walk(view->doc, &picks->vectors.each, give_vector, &t));
+        TRY(give_each(&t, view->doc, &picks->vectors.each, give_vector));
     }
     if (picks->usage.is_given) {
         TRY(give_usage(&t, view->doc));
