@@ -137,13 +137,13 @@ static llm_status LLM_CALL instance_new(void *plugin, const llm_instance_args *a
         return LLM_OK;
     }
     instance_free(inst);
-    char *copy = status == LLM_E_CONFIG ? custom_new(&self->arena, strlen(text)) : NULL;
-    if (copy != NULL) {
-        memcpy(copy, text, strlen(text));
-        *message = (llm_str){copy, strlen(text)};
-    } else {
-        *message = custom_str(status == LLM_E_NOMEM ? "out of memory" : "the description is wrong");
+    char *copy = custom_new(&self->arena, strlen(text));
+    if (copy == NULL) {
+        *message = custom_str("out of memory");
+        return LLM_E_NOMEM;
     }
+    memcpy(copy, text, strlen(text));
+    *message = (llm_str){copy, strlen(text)};
     return status;
 }
 

@@ -168,10 +168,12 @@ struct pairs {
     struct pair *list;
     size_t n;
 };
+enum { COUNT_IMAGES = 8, COUNT_COST = 11 };
 struct usage {
     bool is_given;
     struct paths raw;
-    struct paths counts[12]; // the sum of all that are found; in the order of llm_counts, the last one: cost
+    struct paths counts[COUNT_COST +
+                        1]; // the sum of all that are found; in the order of llm_counts, the last one: cost
     int64_t cost_unit_pico_usd;
 };
 struct blobs {
@@ -290,7 +292,7 @@ struct llm_job {
     const struct operation *operation;
     struct arena arena;
     enum stage stage;
-    bool is_stream, is_done, is_finished, has_blob_begun;
+    bool is_stream, is_image, is_done, is_finished, has_blob_begun;
     uint32_t http_status;
     int64_t polls, poll_errors, wait_ms;
     uint32_t n_blobs, n_vectors, n_tools;

@@ -50,6 +50,7 @@ static llm_status LLM_CALL job_open(llm_instance *inst, const llm_job_args *args
     }
     *job = (llm_job){.instance = inst, .args = args, .operation = operation, .arena = {.host = host}};
     job->is_stream = operation->stream.is_given && (args->flags & LLM_JOB_STREAM);
+    job->is_image = args->operation.len >= 5 && memcmp(args->operation.ptr, "image", 5) == 0;
     job->wait_ms = operation->poll.interval_ms;
     job->counts = (llm_counts)LLM_COUNTS_INIT;
     const llm_status status = custom_request_check(job, submission(job), &operation->request, out);
@@ -243,11 +244,10 @@ static bool tells_finish(const llm_job *job) {
 }
 
 static llm_status finish(llm_job *job, const llm_out *out) {
-    const bool is_image = job->args->operation.len >= 5 && memcmp(job->args->operation.ptr, "image", 5) == 0;
     if (job->has_blob_begun) {
         TRY(out->blob(out->ctx, job->n_blobs - 1, "", 0, (const uint8_t *)"", 0, 1));
     }
-    if (is_image && job->counts.images < 0) {
+    if (job->is_image && job->counts.images < 0) {
         job->counts.images = job->n_blobs;
         TRY(out->usage(out->ctx, &job->counts));
     }

@@ -114,6 +114,10 @@ static llm_status give_usage(struct taker *t, llm_str doc) {
                               &counts->milliseconds,
                               &counts->characters};
     bool any = false;
+    if (t->picks->blobs.is_given && usage->counts[COUNT_IMAGES].n == 0 && t->job->is_image) {
+        counts->images = t->job->n_blobs;
+        any = true;
+    }
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
         struct sum sum = {0, false};
         for (size_t k = 0; k < usage->counts[i].n; k++) {
@@ -122,7 +126,7 @@ static llm_status give_usage(struct taker *t, llm_str doc) {
         *slots[i] = sum.found ? sum.total : *slots[i];
         any = any || sum.found;
     }
-    const llm_str cost = custom_paths_get(doc, &usage->counts[11]);
+    const llm_str cost = custom_paths_get(doc, &usage->counts[COUNT_COST]);
     if (cost.ptr != NULL) {
         counts->cost_pico_usd = cost_of(cost, usage->cost_unit_pico_usd);
         any = any || counts->cost_pico_usd >= 0;
