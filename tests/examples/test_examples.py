@@ -23,6 +23,8 @@ TOOL_STREAM = "".join("data: " + data + "\n\n" for data in (
 TOOL_RULES = [{"match": {"path": "/v1/chat/completions"},
                "reply": {"headers": {"content-type": "text/event-stream"}, "body": TOOL_STREAM}}]
 
+SLOWLY = ("--delay", "20")  # an answer that is still under way when it is cancelled
+
 # (program, arguments, what it prints, rules of the simulator)
 CASES = [
     ("01_hello", [MODEL, "Good day"], r"Good day", None),
@@ -45,7 +47,7 @@ def main():
             lines = len(file.readlines())
         tap.result(lines <= 80, f"{name} has at most 80 lines", lines)
     for name, arguments, wanted, rules in CASES:
-        with Simulator(BUILD, rules, settings={"default_model": MODEL}) as sim:
+        with Simulator(BUILD, rules, settings={"default_model": MODEL}, options=SLOWLY) as sim:
             done = subprocess.run([os.path.join(BUILD, "examples", name), *arguments], capture_output=True, text=True, env=sim.environment,
                                   stdin=subprocess.DEVNULL, timeout=60)
         good = done.returncode == 0 and re.search(wanted, done.stdout.strip("\n"), re.M)

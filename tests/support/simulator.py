@@ -11,13 +11,13 @@ import tempfile
 class Simulator:
     """`with Simulator(rules) as sim`: sim.url, sim.environment (an empty home whose settings point at the simulator)."""
 
-    def __init__(self, build, rules=None, providers=("openai",), settings=None):
+    def __init__(self, build, rules=None, providers=("openai",), settings=None, options=()):
         self.llm = os.path.join(build, "hosts", "cli", "llm-master")
-        self.rules, self.providers, self.settings = rules, providers, settings or {}
+        self.rules, self.providers, self.settings, self.options = rules, providers, settings or {}, options
 
     def __enter__(self):
         self.home = tempfile.mkdtemp(prefix="llm-master-test-")
-        command = [self.llm, "sim", "--listen", "127.0.0.1:0"]
+        command = [self.llm, "sim", "--listen", "127.0.0.1:0", *self.options]
         if self.rules is not None:
             path = os.path.join(self.home, "rules.json")
             with open(path, "w", encoding="utf-8") as file:
