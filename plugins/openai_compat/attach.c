@@ -4,14 +4,12 @@
 
 bool oai_attach_place(const llm_job_args *args, enum oai_operation operation, size_t *ret_message) {
     if (operation == OAI_IMAGE_EDIT) {
-        return llm_json_get(args->request, "images").ptr == NULL;
+        return oai_get(args->request, "images").ptr == NULL;
     }
     bool found = false;
     size_t n = 0;
-    for (llm_json_iter it = llm_json_begin(llm_json_get(args->request, "messages")); llm_json_next(&it);
-         n++) {
-        if (llm_json_is(llm_json_get(it.value, "role"), "user") &&
-            llm_json_get(it.value, "content").ptr != NULL) {
+    for (llm_json_iter it = oai_begin(oai_get(args->request, "messages")); oai_next(&it); n++) {
+        if (oai_is(oai_get(it.value, "role"), "user") && oai_get(it.value, "content").ptr != NULL) {
             *ret_message = n;
             found = true;
         }
@@ -28,7 +26,7 @@ static void put_base64(struct oai_splice *s, uint32_t n) {
 static void put_string(struct oai_splice *s, llm_str text) {
     if (s->status >= 0) {
         llm_json_writer w = llm_json_writer_to(s->req->body, s->req->ctx);
-        llm_json_string(&w, text);
+        oai_string(&w, text);
         s->status = w.status;
     }
 }
@@ -83,7 +81,7 @@ void oai_attach_content(struct oai_splice *s, const llm_job *job, llm_str conten
     const char type = llm_json_type(content);
     bool first = true;
     if (type == '[') {
-        first = llm_json_at(content, 0).ptr == NULL;
+        first = oai_at(content, 0).ptr == NULL;
         oai_splice_to(s, content.ptr + content.len - 1);
     } else {
         oai_splice_over(s, content);

@@ -15,7 +15,7 @@ static llm_status give_text(llm_job *job, llm_str string, uint32_t choice, uint3
             return oai_think_text(job, string, choice, out);
         }
     }
-    return llm_json_text(string, out, choice, channel);
+    return oai_text(string, out, choice, channel);
 }
 
 static llm_status give_parts(llm_job *job, llm_str v, uint32_t choice, uint32_t channel, unsigned depth,
@@ -27,9 +27,9 @@ static llm_status give_part(llm_job *job, llm_str part, uint32_t choice, uint32_
     static const char *const names[] = {"type", "text", "thinking", "refusal", "image_url", "summary"};
     enum { TYPE, TEXT, THINKING, REFUSAL, IMAGE, SUMMARY, N };
     llm_str v[N] = {{NULL, 0}};
-    llm_json_pick(part, names, v, N);
-    if (llm_json_is(v[TYPE], "thinking") || llm_json_is(v[TYPE], "reasoning") ||
-        llm_json_is(v[TYPE], "reasoning.text") || llm_json_is(v[TYPE], "reasoning.summary")) {
+    oai_pick(part, names, v, N);
+    if (oai_is(v[TYPE], "thinking") || oai_is(v[TYPE], "reasoning") || oai_is(v[TYPE], "reasoning.text") ||
+        oai_is(v[TYPE], "reasoning.summary")) {
         channel = LLM_TEXT_REASONING;
     }
     llm_status status = give_text(job, v[TEXT], choice, channel, out);
@@ -57,9 +57,9 @@ static llm_status give_parts(llm_job *job, llm_str v, uint32_t choice, uint32_t 
     if (type == '{') {
         return depth >= PARTS_DEPTH_MAX ? LLM_OK : give_part(job, v, choice, channel, depth, out);
     }
-    llm_json_iter it = llm_json_begin(v);
+    llm_json_iter it = oai_begin(v);
     llm_status status = LLM_OK;
-    while (status >= 0 && depth < PARTS_DEPTH_MAX && llm_json_next(&it)) {
+    while (status >= 0 && depth < PARTS_DEPTH_MAX && oai_next(&it)) {
         status = give_parts(job, it.value, choice, channel, depth + 1, out);
     }
     return status;
@@ -84,7 +84,7 @@ static llm_status give_reasoning(llm_job *job, const llm_str *v, uint32_t choice
     for (size_t i = REASONING_CONTENT; i <= REASONING_TEXT; i++) {
         if (oai_has_text(v[i])) {
             c->flags |= OAI_PLAIN;
-            return llm_json_text(v[i], out, choice, LLM_TEXT_REASONING);
+            return oai_text(v[i], out, choice, LLM_TEXT_REASONING);
         }
     }
     if ((c->flags & OAI_PLAIN) != 0 || v[REASONING_DETAILS].ptr == NULL) {
@@ -94,10 +94,10 @@ static llm_status give_reasoning(llm_job *job, const llm_str *v, uint32_t choice
 }
 
 static llm_status give_images(llm_job *job, llm_str images, const llm_out *out) {
-    llm_json_iter it = llm_json_begin(images);
+    llm_json_iter it = oai_begin(images);
     llm_status status = LLM_OK;
-    while (status >= 0 && llm_json_next(&it)) {
-        const llm_str url = llm_json_get(it.value, "image_url");
+    while (status >= 0 && oai_next(&it)) {
+        const llm_str url = oai_get(it.value, "image_url");
         status = oai_image(job, url.ptr != NULL ? url : it.value, (llm_str){NULL, 0}, out);
     }
     return status;
@@ -109,7 +109,7 @@ static llm_status give_message(llm_job *job, llm_str message, uint32_t choice, b
         "content", "reasoning_content", "reasoning",     "reasoning_text", "reasoning_details",
         "refusal", "tool_calls",        "function_call", "audio",          "images"};
     llm_str v[MESSAGE_MEMBERS] = {{NULL, 0}};
-    llm_json_pick(message, names, v, MESSAGE_MEMBERS);
+    oai_pick(message, names, v, MESSAGE_MEMBERS);
     llm_status status = give_reasoning(job, v, choice, out);
     if (status >= 0) {
         status = give_parts(job, v[CONTENT], choice, LLM_TEXT_CONTENT, 0, out);
@@ -167,11 +167,11 @@ static const struct {
 
 static uint32_t finish_reason(const llm_job *job, llm_str word) {
     static const char *const ours[] = {"stop", "length", "tool_calls", "content_filter"};
-    llm_json_iter it = llm_json_begin(job->inst->finish_reasons);
-    while (llm_json_next(&it)) {
-        if (llm_json_is_str(it.name, word)) {
+    llm_json_iter it = oai_begin(job->inst->finish_reasons);
+    while (oai_next(&it)) {
+        if (oai_is_str(it.name, word)) {
             for (uint32_t i = 0; i < 4; i++) {
-                if (llm_json_is(it.value, ours[i])) {
+                if (oai_is(it.value, ours[i])) {
                     return i;
                 }
             }
@@ -222,7 +222,6 @@ enum choice_member { INDEX, DELTA, MESSAGE, TEXT, FINISH, NATIVE_FINISH, ERROR, 
 static llm_status give_choice(llm_job *job, const llm_str *v, uint32_t choice, bool whole,
                               const llm_out *out) {
     struct oai_choice *c = &job->choices[choice];
-    const bool failed = oai_is_failure(v[ERROR]);
     c->flags |= OAI_SEEN;
     llm_status status = LLM_OK;
     if (llm_json_type(v[DELTA]) == '{') {
@@ -233,10 +232,7 @@ static llm_status give_choice(llm_job *job, const llm_str *v, uint32_t choice, b
     } else if (v[TEXT].ptr != NULL) {
         status = give_text(job, v[TEXT], choice, LLM_TEXT_CONTENT, out);
     }
-    if (status >= 0 && failed) {
-        return oai_fault_in_answer(job, v[ERROR], out);
-    }
-    if (status < 0 || !oai_has_text(v[FINISH])) {
+    if (status < 0 || !oai_has_text(v[FINISH]) || oai_is_failure(v[ERROR])) {
         return status;
     }
     const llm_str word = oai_decode(job, v[FINISH], OAI_TEXT_ID);
@@ -245,26 +241,29 @@ static llm_status give_choice(llm_job *job, const llm_str *v, uint32_t choice, b
     return word.ptr == NULL ? LLM_E_NOMEM : finish(job, choice, word, native, out);
 }
 
-// *ret_usage: a usage that stands inside a choice.
-static llm_status give_choices(llm_job *job, llm_str choices, bool whole, llm_str *ret_usage,
+// What stands inside a choice and concerns the whole answer; absent: nothing.
+struct inner {
+    llm_str usage, error;
+};
+
+static llm_status give_choices(llm_job *job, llm_str choices, bool whole, struct inner *inner,
                                const llm_out *out) {
     static const char *const names[CHOICE_MEMBERS] = {
         "index", "delta", "message", "text", "finish_reason", "native_finish_reason", "error", "usage"};
-    llm_json_iter it = llm_json_begin(choices);
+    llm_json_iter it = oai_begin(choices);
     llm_status status = LLM_OK;
-    for (int64_t n = 0; status >= 0 && llm_json_next(&it); n++) {
+    for (int64_t n = 0; status >= 0 && oai_next(&it); n++) {
         llm_str v[CHOICE_MEMBERS] = {{NULL, 0}};
-        llm_json_pick(it.value, names, v, CHOICE_MEMBERS);
+        oai_pick(it.value, names, v, CHOICE_MEMBERS);
         int64_t index = n;
-        (void)llm_json_int64(v[INDEX], &index);
+        (void)oai_int64(v[INDEX], &index);
         if (index < 0 || index >= (int64_t)OAI_CHOICES_MAX) {
-            return oai_fault(job, LLM_E_PROTOCOL, "the number of a choice is out of range", NULL, out);
+            return oai_fault(out, LLM_E_PROTOCOL, "the number of a choice is out of range", NULL);
         }
         job->has_answer = true;
         status = give_choice(job, v, (uint32_t)index, whole, out);
-        if (llm_json_type(v[USAGE]) == '{') {
-            *ret_usage = v[USAGE];
-        }
+        inner->usage = llm_json_type(v[USAGE]) == '{' ? v[USAGE] : inner->usage;
+        inner->error = oai_is_failure(v[ERROR]) ? v[ERROR] : inner->error;
     }
     return status;
 }
@@ -287,11 +286,11 @@ enum top_member { TOP_CHOICES, TOP_USAGE, TOP_MODEL, TOP_ID, TOP_ERROR, TOP_GROQ
 llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *out) {
     static const char *const names[TOP_MEMBERS] = {"choices", "usage", "model", "id", "error", "x_groq"};
     llm_str v[TOP_MEMBERS] = {{NULL, 0}};
-    llm_json_pick(doc, names, v, TOP_MEMBERS);
+    oai_pick(doc, names, v, TOP_MEMBERS);
     const bool failed =
         oai_is_failure(v[TOP_ERROR]) || (v[TOP_CHOICES].ptr == NULL && oai_is_failure_body(doc));
-    const bool only_usage = job->usage_is_ours && llm_json_type(v[TOP_USAGE]) == '{' &&
-                            llm_json_at(v[TOP_CHOICES], 0).ptr == NULL;
+    const bool only_usage =
+        job->usage_is_ours && llm_json_type(v[TOP_USAGE]) == '{' && oai_at(v[TOP_CHOICES], 0).ptr == NULL;
     llm_status status = LLM_OK;
     if (job->is_native && !failed &&
         !only_usage) { // a chunk that the caller did not ask for is not for the caller
@@ -300,24 +299,20 @@ llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *
     if (status >= 0) {
         status = give_identity(job, v[TOP_MODEL], v[TOP_ID], out);
     }
-    llm_str usage = v[TOP_USAGE];
-    llm_str choice_usage = {NULL, 0};
+    struct inner inner = {{NULL, 0}, {NULL, 0}};
     if (status >= 0) {
-        status = give_choices(job, v[TOP_CHOICES], whole, &choice_usage, out);
+        status = give_choices(job, v[TOP_CHOICES], whole, &inner, out);
     }
-    if (llm_json_type(usage) != '{') {
-        usage = choice_usage.ptr != NULL ? choice_usage : llm_json_get(v[TOP_GROQ], "usage");
+    llm_str usage = llm_json_type(v[TOP_USAGE]) == '{' ? v[TOP_USAGE] : inner.usage;
+    usage = usage.ptr != NULL ? usage : oai_get(v[TOP_GROQ], "usage");
+    if (status >= 0 && llm_json_type(usage) == '{') { // also of a failure: it has its price
+        status = oai_usage(job, doc, usage, job->n_blobs > 0 ? (int64_t)job->n_blobs : -1, out);
     }
-    if ((status >= 0 || job->failed) && llm_json_type(usage) == '{') { // also what a failure cost
-        const llm_status given =
-            oai_usage(job, doc, usage, job->n_blobs > 0 ? (int64_t)job->n_blobs : -1, out);
-        status = status < 0 ? status : given;
+    if (status < 0 || failed) {
+        return status < 0 ? status : oai_fault_in_answer(job, doc, out);
     }
-    if (status < 0) {
-        return status;
+    if (inner.error.ptr != NULL) {
+        return oai_fault_in_answer(job, inner.error, out);
     }
-    if (oai_has_text(llm_json_get(v[TOP_GROQ], "error"))) {
-        return oai_fault_in_answer(job, v[TOP_GROQ], out);
-    }
-    return failed ? oai_fault_in_answer(job, doc, out) : LLM_OK;
+    return oai_has_text(oai_get(v[TOP_GROQ], "error")) ? oai_fault_in_answer(job, v[TOP_GROQ], out) : LLM_OK;
 }

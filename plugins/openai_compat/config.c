@@ -60,7 +60,7 @@ static bool wrong(struct reader *r, llm_str what, const char *why) {
 }
 
 static llm_str text_of(struct reader *r, llm_str string) {
-    const llm_str plain = llm_json_plain(string);
+    const llm_str plain = oai_plain(string);
     if (plain.ptr != NULL || llm_json_type(string) != '"') {
         return plain;
     }
@@ -82,8 +82,8 @@ static void add_rule(struct reader *r, const struct oai_rule *scope, struct oai_
 /* ---- params ----------------------------------------------------------------------------------------------------- */
 
 static bool read_rename(struct reader *r, const struct oai_rule *scope, llm_str v) {
-    llm_json_iter it = llm_json_begin(v);
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(v);
+    while (oai_next(&it)) {
         if (llm_json_type(it.value) != '"') {
             return wrong(r, it.name, "params.rename: the new name must be a string");
         }
@@ -97,8 +97,8 @@ static bool read_rename(struct reader *r, const struct oai_rule *scope, llm_str 
 }
 
 static bool read_drop(struct reader *r, const struct oai_rule *scope, llm_str v, enum oai_rule_kind kind) {
-    llm_json_iter it = llm_json_begin(v);
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(v);
+    while (oai_next(&it)) {
         if (llm_json_type(it.value) != '"') {
             return wrong(r, it.value, "params.drop: names only");
         }
@@ -108,14 +108,14 @@ static bool read_drop(struct reader *r, const struct oai_rule *scope, llm_str v,
 }
 
 static bool read_values(struct reader *r, const struct oai_rule *scope, llm_str v) {
-    llm_json_iter member = llm_json_begin(v);
-    while (llm_json_next(&member)) {
+    llm_json_iter member = oai_begin(v);
+    while (oai_next(&member)) {
         if (llm_json_type(member.value) != '{') {
             return wrong(r, member.name, "params.values: an object of old to new value is needed");
         }
         const llm_str name = text_of(r, member.name);
-        llm_json_iter it = llm_json_begin(member.value);
-        while (llm_json_next(&it)) {
+        llm_json_iter it = oai_begin(member.value);
+        while (oai_next(&it)) {
             add_rule(r, scope,
                      (struct oai_rule){
                          .kind = OAI_VALUE, .name = name, .from = text_of(r, it.name), .to = it.value});
@@ -125,8 +125,8 @@ static bool read_values(struct reader *r, const struct oai_rule *scope, llm_str 
 }
 
 static bool read_defaults(struct reader *r, const struct oai_rule *scope, llm_str v) {
-    llm_json_iter it = llm_json_begin(v);
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(v);
+    while (oai_next(&it)) {
         add_rule(r, scope,
                  (struct oai_rule){
                      .kind = OAI_DEFAULT, .name = text_of(r, it.name), .to = it.value, .new_name = it.name});
@@ -135,15 +135,15 @@ static bool read_defaults(struct reader *r, const struct oai_rule *scope, llm_st
 }
 
 static bool read_messages(struct reader *r, const struct oai_rule *scope, llm_str v) {
-    llm_json_iter it = llm_json_begin(v);
-    while (llm_json_next(&it)) {
-        if (llm_json_is(it.name, "drop")) {
+    llm_json_iter it = oai_begin(v);
+    while (oai_next(&it)) {
+        if (oai_is(it.name, "drop")) {
             if (!read_drop(r, scope, it.value, OAI_MESSAGE_DROP)) {
                 return false;
             }
-        } else if (llm_json_is(it.name, "roles")) {
-            llm_json_iter role = llm_json_begin(it.value);
-            while (llm_json_next(&role)) {
+        } else if (oai_is(it.name, "roles")) {
+            llm_json_iter role = oai_begin(it.value);
+            while (oai_next(&role)) {
                 if (llm_json_type(role.value) != '"') {
                     return wrong(r, role.name, "params.messages.roles: the new role must be a string");
                 }
@@ -163,12 +163,12 @@ static bool read_params(struct reader *r, llm_str params, const struct oai_rule 
 
 // One entry of params.models: for models that fit `match`.
 static bool read_scoped(struct reader *r, llm_str entry) {
-    const llm_str match = llm_json_get(entry, "match");
+    const llm_str match = oai_get(entry, "match");
     if (llm_json_type(match) != '"') {
         return wrong(r, entry, "params.models: match is missing");
     }
     const struct oai_rule scope = {.match = text_of(r, match),
-                                   .operation = text_of(r, llm_json_get(entry, "operation"))};
+                                   .operation = text_of(r, oai_get(entry, "operation"))};
     return read_params(r, entry, &scope);
 }
 
@@ -176,25 +176,25 @@ static bool read_params(struct reader *r, llm_str params, const struct oai_rule 
     static const struct oai_rule everything = {.kind = OAI_RENAME};
     const bool scoped = scope != NULL;
     const struct oai_rule *s = scoped ? scope : &everything;
-    llm_json_iter it = llm_json_begin(params);
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(params);
+    while (oai_next(&it)) {
         bool ok = true;
-        if (llm_json_is(it.name, "rename")) {
+        if (oai_is(it.name, "rename")) {
             ok = read_rename(r, s, it.value);
-        } else if (llm_json_is(it.name, "drop")) {
+        } else if (oai_is(it.name, "drop")) {
             ok = read_drop(r, s, it.value, OAI_DROP);
-        } else if (llm_json_is(it.name, "values")) {
+        } else if (oai_is(it.name, "values")) {
             ok = read_values(r, s, it.value);
-        } else if (llm_json_is(it.name, "defaults")) {
+        } else if (oai_is(it.name, "defaults")) {
             ok = read_defaults(r, s, it.value);
-        } else if (llm_json_is(it.name, "messages")) {
+        } else if (oai_is(it.name, "messages")) {
             ok = read_messages(r, s, it.value);
-        } else if (!scoped && llm_json_is(it.name, "models")) {
-            llm_json_iter entry = llm_json_begin(it.value);
-            while (ok && llm_json_next(&entry)) {
+        } else if (!scoped && oai_is(it.name, "models")) {
+            llm_json_iter entry = oai_begin(it.value);
+            while (ok && oai_next(&entry)) {
                 ok = read_scoped(r, entry.value);
             }
-        } else if (!scoped || (!llm_json_is(it.name, "match") && !llm_json_is(it.name, "operation"))) {
+        } else if (!scoped || (!oai_is(it.name, "match") && !oai_is(it.name, "operation"))) {
             ok = wrong(r, it.name, "params: unknown member");
         }
         if (!ok) {
@@ -209,7 +209,7 @@ static bool read_params(struct reader *r, llm_str params, const struct oai_rule 
 // Which of the words is it?
 static bool read_word(struct reader *r, const llm_json_iter *it, const char *const *words, int *ret) {
     for (int i = 0; words[i] != NULL; i++) {
-        if (llm_json_is(it->value, words[i])) {
+        if (oai_is(it->value, words[i])) {
             *ret = i;
             return true;
         }
@@ -228,10 +228,10 @@ static bool read_flag(struct reader *r, const llm_json_iter *it, bool *ret) {
 
 static bool read_cost(struct reader *r, const llm_json_iter *it) {
     int64_t scale = 0;
-    const llm_str pointer = llm_json_get(it->value, "pointer");
-    const llm_str scale_v = llm_json_get(it->value, "scale");
-    if (llm_json_type(pointer) != '"' || (scale_v.ptr != NULL && !llm_json_int64(scale_v, &scale)) ||
-        scale < 0 || scale > 12) {
+    const llm_str pointer = oai_get(it->value, "pointer");
+    const llm_str scale_v = oai_get(it->value, "scale");
+    if (llm_json_type(pointer) != '"' || (scale_v.ptr != NULL && !oai_int64(scale_v, &scale)) || scale < 0 ||
+        scale > 12) {
         return wrong(r, it->name, "quirks: a pointer, and a scale from 0 to 12, are needed");
     }
     r->inst->cost_pointer = text_of(r, pointer);
@@ -241,8 +241,8 @@ static bool read_cost(struct reader *r, const llm_json_iter *it) {
 
 static bool read_finish_reasons(struct reader *r, const llm_json_iter *it) {
     static const char *const words[] = {"stop", "length", "tool_calls", "content_filter", "other", NULL};
-    llm_json_iter reason = llm_json_begin(it->value);
-    while (llm_json_next(&reason)) {
+    llm_json_iter reason = oai_begin(it->value);
+    while (oai_next(&reason)) {
         int word;
         if (!read_word(r, &reason, words, &word)) {
             return false;
@@ -258,36 +258,36 @@ static bool read_quirk(struct reader *r, const llm_json_iter *it) {
     static const char *const audio[] = {"inside", "outside", NULL};
     int word = 0;
     bool flag = false;
-    if (llm_json_is(it->name, "stream_usage")) {
+    if (oai_is(it->name, "stream_usage")) {
         const bool ok = read_word(r, it, usage, &word);
         r->inst->usage_unasked = word == 1;
         return ok;
     }
-    if (llm_json_is(it->name, "reasoning_tokens")) {
+    if (oai_is(it->name, "reasoning_tokens")) {
         const bool ok = read_word(r, it, tokens, &word);
         r->inst->reasoning_tokens = (enum oai_tokens)word;
         return ok;
     }
-    if (llm_json_is(it->name, "audio_tokens")) {
+    if (oai_is(it->name, "audio_tokens")) {
         const bool ok = read_word(r, it, audio, &word);
         r->inst->audio_tokens = (enum oai_tokens)word;
         return ok;
     }
-    if (llm_json_is(it->name, "cost")) {
+    if (oai_is(it->name, "cost")) {
         return read_cost(r, it);
     }
-    if (llm_json_is(it->name, "finish_reasons")) {
+    if (oai_is(it->name, "finish_reasons")) {
         return read_finish_reasons(r, it);
     }
-    if (llm_json_is(it->name, "errors")) {
+    if (oai_is(it->name, "errors")) {
         r->inst->error_rules = it->value;
         const char *bad = oai_error_rules_check(it->value);
         return bad == NULL || wrong(r, it->name, bad);
     }
-    if (llm_json_is(it->name, "think_tags")) {
+    if (oai_is(it->name, "think_tags")) {
         return read_flag(r, it, &r->inst->think_tags);
     }
-    if (llm_json_is(it->name, "model_in_body")) {
+    if (oai_is(it->name, "model_in_body")) {
         const bool ok = read_flag(r, it, &flag);
         r->inst->model_in_path = ok && !flag;
         return ok;
@@ -301,15 +301,15 @@ static bool read_paths(struct reader *r, llm_str paths) {
     for (size_t i = 0; i < OAI_OPERATIONS; i++) {
         r->inst->paths[i] = (llm_str){default_paths[i], strlen(default_paths[i])};
     }
-    llm_json_iter it = llm_json_begin(paths);
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(paths);
+    while (oai_next(&it)) {
         const char type = llm_json_type(it.value);
         if (type != '"' && type != 'n') {
             return wrong(r, it.name, "paths: a string or null is needed");
         }
         for (size_t i = 0; i < OAI_OPERATIONS;
              i++) { // other operations' paths are other generators' business
-            if (llm_json_is(it.name, oai_operations[i])) {
+            if (oai_is(it.name, oai_operations[i])) {
                 r->inst->paths[i] = text_of(r, it.value);
             }
         }
@@ -318,12 +318,11 @@ static bool read_paths(struct reader *r, llm_str paths) {
 }
 
 static bool read_file(struct reader *r, llm_str config) {
-    if (!read_paths(r, llm_json_get(config, "paths")) ||
-        !read_params(r, llm_json_get(config, "params"), NULL)) {
+    if (!read_paths(r, oai_get(config, "paths")) || !read_params(r, oai_get(config, "params"), NULL)) {
         return false;
     }
-    llm_json_iter it = llm_json_begin(llm_json_get(config, "quirks"));
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(oai_get(config, "quirks"));
+    while (oai_next(&it)) {
         if (!read_quirk(r, &it)) {
             return false;
         }
@@ -331,10 +330,10 @@ static bool read_file(struct reader *r, llm_str config) {
     return true;
 }
 
-static llm_str explain(struct plugin *plugin, const struct reader *r) {
+static llm_status explain(struct plugin *plugin, const struct reader *r, llm_str *message) {
     struct note *note = plugin->host->alloc(plugin->host->ctx, NULL, sizeof *note);
     if (note == NULL) {
-        return (llm_str){r->wrong, strlen(r->wrong)};
+        return LLM_E_NOMEM;
     }
     note->next = plugin->notes;
     plugin->notes = note;
@@ -347,7 +346,8 @@ static llm_str explain(struct plugin *plugin, const struct reader *r) {
     memcpy(note->text, r->wrong, len);
     memcpy(note->text + len, ": ", 2);
     memcpy(note->text + len + 2, r->what.ptr, what);
-    return (llm_str){note->text, len + 2 + what};
+    *message = (llm_str){note->text, len + 2 + what};
+    return LLM_E_CONFIG;
 }
 
 llm_status LLM_CALL oai_instance_new(void *ctx, const llm_instance_args *args, llm_instance **ret,
@@ -363,8 +363,7 @@ llm_status LLM_CALL oai_instance_new(void *ctx, const llm_instance_args *args, l
     const bool ok = read_file(&r, args->config);
     (void)host->alloc(host->ctx, scratch, 0);
     if (!ok) {
-        *message = explain(plugin, &r);
-        return LLM_E_CONFIG;
+        return explain(plugin, &r, message);
     }
     const size_t rules_size = r.n_rules * sizeof(struct oai_rule);
     llm_instance *inst = host->alloc(host->ctx, NULL, sizeof *inst + rules_size + args->config.len + 1);

@@ -19,6 +19,11 @@ static bool starts(llm_str s, const char *with) {
     return s.len >= n && memcmp(s.ptr, with, n) == 0;
 }
 
+// What came of it, unless something could not be kept.
+static llm_status settle(const llm_job *job, llm_status status) {
+    return job->no_memory ? LLM_E_NOMEM : status;
+}
+
 static bool is_chat(const llm_job *job) {
     return job->operation == OAI_CHAT || job->operation == OAI_COMPLETIONS;
 }
@@ -26,20 +31,19 @@ static bool is_chat(const llm_job *job) {
 static llm_status take_body(llm_job *job, llm_str body, const llm_out *out) {
     job->terminated = true;
     if (body.len == 0) {
-        return oai_fault(job, LLM_E_PROTOCOL, "the answer is empty", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "the answer is empty", NULL);
     }
     if (!llm_json_check(body, DEPTH_MAX, NULL)) {
-        return oai_fault(job, LLM_E_PROTOCOL, "the answer is no JSON", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "the answer is no JSON", NULL);
     }
     if (!is_chat(job)) {
         return oai_list_body(job, body, out);
     }
     const llm_str doc =
-        llm_json_type(body) == '[' ? llm_json_at(body, 0) : body; // some put a list around a failure
+        llm_json_type(body) == '[' ? oai_at(body, 0) : body; // some put a list around a failure
     const llm_status status = oai_chat_chunk(job, doc, true, out);
-    return status < 0 || job->has_answer
-               ? status
-               : oai_fault(job, LLM_E_PROTOCOL, "the answer holds no choice", NULL, out);
+    return status < 0 || job->has_answer ? status
+                                         : oai_fault(out, LLM_E_PROTOCOL, "the answer holds no choice", NULL);
 }
 
 // Some servers put blanks before the field's name, or write `error: {...}`: both come as fields that SSE does not define.
@@ -57,7 +61,7 @@ static llm_status take_event(llm_job *job, const llm_chunk *chunk, const llm_out
         return LLM_MORE; // a ping, or a field that nobody defined
     }
     if (!llm_json_check(data, DEPTH_MAX, NULL)) {
-        return oai_fault(job, LLM_E_PROTOCOL, "an event of the stream is no JSON", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "an event of the stream is no JSON", NULL);
     }
     const llm_status status =
         is_chat(job) ? oai_chat_chunk(job, data, false, out) : oai_image_event(job, data, out);
@@ -66,11 +70,11 @@ static llm_status take_event(llm_job *job, const llm_chunk *chunk, const llm_out
 
 llm_status LLM_CALL oai_data(llm_job *job, const llm_chunk *chunk, const llm_out *out) {
     if (chunk->frame == LLM_FRAME_SSE || chunk->frame == LLM_FRAME_SSE_FIELDS) {
-        return take_event(job, chunk, out);
+        return settle(job, take_event(job, chunk, out));
     }
     const llm_status status =
         take_body(job, trim((llm_str){(const char *)chunk->data.ptr, chunk->data.len}), out);
-    return status < 0 ? status : LLM_MORE;
+    return settle(job, status < 0 ? status : LLM_MORE);
 }
 
 llm_status LLM_CALL oai_end(llm_job *job, llm_status transport, const llm_out *out) {
@@ -78,13 +82,13 @@ llm_status LLM_CALL oai_end(llm_job *job, llm_status transport, const llm_out *o
         if (transport < 0) {
             return transport;
         }
-        return oai_fault(job, LLM_E_PROTOCOL,
+        return oai_fault(out, LLM_E_PROTOCOL,
                          job->has_answer ? "the stream ended before the answer was complete"
                                          : "the stream ended without an answer",
-                         NULL, out);
+                         NULL);
     }
     if (!job->has_answer) {
-        return oai_fault(job, LLM_E_PROTOCOL, "the stream ended without an answer", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "the stream ended without an answer", NULL);
     }
     const llm_status status = is_chat(job) ? oai_chat_end(job, out) : LLM_OK;
     return status < 0 ? status : LLM_DONE;
@@ -95,5 +99,5 @@ llm_status LLM_CALL oai_fail(llm_job *job, const llm_head *head, const llm_bytes
         fault->http_status = head->http_status;
     }
     oai_fault_read(job, trim((llm_str){(const char *)body->ptr, body->len}), fault);
-    return LLM_OK;
+    return settle(job, LLM_OK);
 }

@@ -12,32 +12,24 @@ static bool streams(enum oai_operation operation, const llm_job_args *args) {
     }
     if (operation == OAI_IMAGE || operation == OAI_IMAGE_EDIT) { // few can: only where the caller says so
         int wanted = 0;
-        return llm_json_bool(llm_json_get(args->request, "stream"), &wanted) && wanted;
+        return llm_json_bool(oai_get(args->request, "stream"), &wanted) && wanted;
     }
     return operation == OAI_CHAT || operation == OAI_COMPLETIONS;
-}
-
-static llm_status refuse(const llm_out *out, const char *message, const char *param) {
-    const llm_fault fault = {.size = sizeof(fault),
-                             .code = LLM_E_UNSUPPORTED,
-                             .message = {message, strlen(message)},
-                             .param = {param, strlen(param)}};
-    const llm_status status = out->fault(out->ctx, &fault);
-    return status < 0 ? status : fault.code;
 }
 
 llm_status oai_open(llm_instance *inst, const llm_job_args *args, const llm_out *out,
                     enum oai_operation operation, llm_job **ret) {
     const llm_str path = inst->paths[operation];
     if (path.ptr == NULL) {
-        return refuse(out, "the provider does not offer this operation", "operation");
+        return oai_fault(out, LLM_E_UNSUPPORTED, "the provider does not offer this operation", "operation");
     }
     if (args->n_attachments > 0 && operation != OAI_CHAT && operation != OAI_IMAGE_EDIT) {
-        return refuse(out, "this operation takes no attachments", "attachments");
+        return oai_fault(out, LLM_E_UNSUPPORTED, "this operation takes no attachments", "attachments");
     }
     size_t attach_at = 0;
     if (args->n_attachments > 0 && !oai_attach_place(args, operation, &attach_at)) {
-        return refuse(out, "there is no place for the attachments in the request", "attachments");
+        return oai_fault(out, LLM_E_UNSUPPORTED, "there is no place for the attachments in the request",
+                         "attachments");
     }
     const size_t members_size = (args->n_fields + inst->n_rules + OUR_MEMBERS) * sizeof(struct oai_member);
     const size_t url_size =
@@ -132,7 +124,7 @@ static void set_model(llm_job *job) {
         }
     } else if (m == NULL && job->args->model.ptr != NULL) {
         (void)add_member(job, "\"model\"", (llm_str){NULL, 0});
-    } else if (m != NULL && job->args->model.ptr != NULL && !llm_json_is_str(m->value, job->args->model)) {
+    } else if (m != NULL && job->args->model.ptr != NULL && !oai_is_str(m->value, job->args->model)) {
         m->value = (llm_str){NULL, 0};
     }
 }
@@ -156,11 +148,11 @@ static llm_status prepare(llm_job *job, const llm_out *out) {
 static void put_value(struct oai_splice *s, const llm_job *job, const struct oai_member *m) {
     if (m->value.ptr != NULL) {
         oai_splice_put(s, m->value);
-        return;
+    } else if (s->status >= 0) {
+        llm_json_writer w = llm_json_writer_to(s->req->body, s->req->ctx);
+        oai_string(&w, job->args->model);
+        s->status = w.status;
     }
-    llm_json_writer w = llm_json_writer_to(s->req->body, s->req->ctx);
-    llm_json_string(&w, job->args->model);
-    s->status = w.status < 0 ? w.status : s->status;
 }
 
 static bool edits_messages(const llm_job *job) {
@@ -278,7 +270,7 @@ static llm_status put_head(const llm_job *job, const llm_http_request *req) {
 
 // What an earlier attempt left behind.
 static void forget(llm_job *job) {
-    job->has_model = job->has_id = job->has_answer = job->has_finish = job->terminated = job->failed = false;
+    job->has_model = job->has_id = job->has_answer = job->has_finish = job->terminated = false;
     job->n_blobs = job->audio_blob = 0;
     job->audio = (struct oai_base64){0};
     memset(job->choices, 0, sizeof job->choices);

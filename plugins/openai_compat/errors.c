@@ -188,7 +188,7 @@ static const char *const class_names[] = {
 
 static llm_status class_of(llm_str word) {
     for (size_t i = 0; i < sizeof class_names / sizeof class_names[0]; i++) {
-        if (llm_json_is(word, class_names[i])) {
+        if (oai_is(word, class_names[i])) {
             return -(llm_status)i - 1;
         }
     }
@@ -199,13 +199,13 @@ const char *oai_error_rules_check(llm_str own) {
     if (own.ptr != NULL && llm_json_type(own) != '[') {
         return "quirks: an array of rules is needed";
     }
-    llm_json_iter it = llm_json_begin(own);
-    while (llm_json_next(&it)) {
-        const llm_str retry = llm_json_get(it.value, "retry");
-        if (class_of(llm_json_get(it.value, "is")) == LLM_OK) {
+    llm_json_iter it = oai_begin(own);
+    while (oai_next(&it)) {
+        const llm_str retry = oai_get(it.value, "retry");
+        if (class_of(oai_get(it.value, "is")) == LLM_OK) {
             return "quirks: a rule whose \"is\" is no name of an error code";
         }
-        if (retry.ptr != NULL && !llm_json_is(retry, "never") && !llm_json_is(retry, "safe")) {
+        if (retry.ptr != NULL && !oai_is(retry, "never") && !oai_is(retry, "safe")) {
             return "quirks: a rule whose \"retry\" is neither never nor safe";
         }
     }
@@ -214,7 +214,7 @@ const char *oai_error_rules_check(llm_str own) {
 
 // A member of a rule that is absent fits everything.
 static bool own_fits(llm_str rule, const char *member, llm_str text) {
-    const llm_str pattern = llm_json_get(rule, member);
+    const llm_str pattern = oai_get(rule, member);
     char decoded[256];
     if (pattern.ptr == NULL) {
         return true;
@@ -224,17 +224,17 @@ static bool own_fits(llm_str rule, const char *member, llm_str text) {
 }
 
 static bool own_rule(const llm_job *job, const struct oai_failure *f, llm_fault *fault) {
-    llm_json_iter it = llm_json_begin(job->inst->error_rules);
-    while (llm_json_next(&it)) {
+    llm_json_iter it = oai_begin(job->inst->error_rules);
+    while (oai_next(&it)) {
         int64_t status = status_of(f);
-        (void)llm_json_int64(llm_json_get(it.value, "status"), &status);
+        (void)oai_int64(oai_get(it.value, "status"), &status);
         if (status == status_of(f) && own_fits(it.value, "code", f->code) &&
             own_fits(it.value, "type", f->type) && own_fits(it.value, "message", f->message)) {
-            const llm_str retry = llm_json_get(it.value, "retry");
-            fault->code = class_of(llm_json_get(it.value, "is"));
-            fault->retry = llm_json_is(retry, "never")  ? LLM_RETRY_NEVER
-                           : llm_json_is(retry, "safe") ? LLM_RETRY_SAFE
-                                                        : fault->retry;
+            const llm_str retry = oai_get(it.value, "retry");
+            fault->code = class_of(oai_get(it.value, "is"));
+            fault->retry = oai_is(retry, "never")  ? LLM_RETRY_NEVER
+                           : oai_is(retry, "safe") ? LLM_RETRY_SAFE
+                                                   : fault->retry;
             return true;
         }
     }

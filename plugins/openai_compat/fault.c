@@ -7,7 +7,7 @@
 
 static llm_str first_of(llm_str object, const char *const *names, char type) {
     for (; *names != NULL; names++) {
-        const llm_str v = llm_json_get(object, *names);
+        const llm_str v = oai_get(object, *names);
         if (llm_json_type(v) == type && (type != '"' || oai_has_text(v))) {
             return v;
         }
@@ -27,8 +27,8 @@ bool oai_is_failure(llm_str error) {
 bool oai_is_failure_body(llm_str doc) {
     static const char *const words[] = {"message", "detail", "msg", NULL};
     static const char *const kinds[] = {"code", "type", "status", NULL};
-    if (is_error_value(llm_json_get(doc, "error")) || llm_json_is(llm_json_get(doc, "object"), "error") ||
-        is_error_value(llm_json_get(doc, "detail"))) {
+    if (is_error_value(oai_get(doc, "error")) || oai_is(oai_get(doc, "object"), "error") ||
+        is_error_value(oai_get(doc, "detail"))) {
         return true;
     }
     if (first_of(doc, words, '"').ptr == NULL) {
@@ -41,11 +41,11 @@ bool oai_is_failure_body(llm_str doc) {
 
 // FastAPI and its kin: {"detail":[{"loc":["body","model"],"msg":"...","type":"..."}]}, also one level deeper.
 static llm_str first_detail(llm_str object) {
-    llm_str detail = llm_json_get(object, "detail");
+    llm_str detail = oai_get(object, "detail");
     if (detail.ptr == NULL) {
-        detail = llm_json_get(llm_json_get(object, "message"), "detail");
+        detail = oai_get(oai_get(object, "message"), "detail");
     }
-    return llm_json_type(detail) == '[' ? llm_json_at(detail, 0) : (llm_str){NULL, 0};
+    return llm_json_type(detail) == '[' ? oai_at(detail, 0) : (llm_str){NULL, 0};
 }
 
 static llm_str find_message(llm_str doc, llm_str e) {
@@ -56,10 +56,10 @@ static llm_str find_message(llm_str doc, llm_str e) {
     }
     llm_str v = first_of(e, names, '"');
     if (v.ptr == NULL) {
-        v = llm_json_get(first_detail(e), "msg");
+        v = oai_get(first_detail(e), "msg");
     }
     if (v.ptr == NULL) {
-        v = llm_json_get(llm_json_get(e, "message"), "detail");
+        v = oai_get(oai_get(e, "message"), "detail");
     }
     return v.ptr != NULL ? v : first_of(doc, names, '"');
 }
@@ -91,10 +91,10 @@ static llm_str first_word(llm_str a, llm_str b, llm_str c) {
 static int64_t find_number(llm_str object) {
     static const char *const names[] = {"code", "status_code", "status", NULL};
     for (size_t i = 0; names[i] != NULL; i++) {
-        const llm_str v = llm_json_get(object, names[i]);
-        const llm_str plain = llm_json_plain(v);
+        const llm_str v = oai_get(object, names[i]);
+        const llm_str plain = oai_plain(v);
         int64_t n = 0;
-        if (llm_json_int64(plain.ptr != NULL ? plain : v, &n) && n >= 400 && n <= 599) {
+        if (oai_int64(plain.ptr != NULL ? plain : v, &n) && n >= 400 && n <= 599) {
             return n;
         }
     }
@@ -105,12 +105,12 @@ static int64_t find_number(llm_str object) {
 static llm_str join_loc(llm_job *job, llm_str loc) {
     char *p = oai_room(job, OAI_TEXT_PARAM, loc.len + 1);
     size_t n = 0;
-    llm_json_iter it = llm_json_begin(loc);
+    llm_json_iter it = oai_begin(loc);
     if (p == NULL || llm_json_type(loc) != '[') {
         return (llm_str){NULL, 0};
     }
-    while (llm_json_next(&it)) {
-        const llm_str word = llm_json_type(it.value) == '"' ? llm_json_plain(it.value) : it.value;
+    while (oai_next(&it)) {
+        const llm_str word = llm_json_type(it.value) == '"' ? oai_plain(it.value) : it.value;
         if (n == 0 && oai_same(word, "body")) {
             continue;
         }
@@ -124,13 +124,13 @@ static llm_str join_loc(llm_job *job, llm_str loc) {
 }
 
 static llm_str find_param(llm_job *job, llm_str doc, llm_str e) {
-    const llm_str param = llm_json_get(e, "param");
+    const llm_str param = oai_get(e, "param");
     if (oai_has_text(param)) {
         return oai_keep(job, param, OAI_TEXT_PARAM);
     }
-    llm_str loc = llm_json_get(first_detail(e), "loc");
+    llm_str loc = oai_get(first_detail(e), "loc");
     if (loc.ptr == NULL) {
-        loc = llm_json_get(first_detail(doc), "loc");
+        loc = oai_get(first_detail(doc), "loc");
     }
     return join_loc(job, loc);
 }
@@ -179,20 +179,19 @@ static llm_str keep_text(llm_job *job, llm_str text) {
 
 static void read_json(llm_job *job, llm_str doc, struct oai_failure *f, llm_fault *fault) {
     if (llm_json_type(doc) == '[') {
-        doc = llm_json_at(doc, 0);
+        doc = oai_at(doc, 0);
     }
-    llm_str e = llm_json_get(doc, "error");
+    llm_str e = oai_get(doc, "error");
     if (llm_json_type(e) == '[') {
-        e = llm_json_at(e, 0);
+        e = oai_at(e, 0);
     } else if (llm_json_type(e) != '{' && !oai_has_text(e)) {
-        e = llm_json_get(doc, "errors");
-        e = llm_json_type(e) == '[' ? llm_json_at(e, 0) : doc;
+        e = oai_get(doc, "errors");
+        e = llm_json_type(e) == '[' ? oai_at(e, 0) : doc;
     }
     const llm_str no = {NULL, 0};
-    const llm_str code = first_word(llm_json_get(e, "code"), llm_json_get(doc, "code"), no);
-    const llm_str type =
-        first_word(llm_json_get(e, "type"), llm_json_get(doc, "error_type"), llm_json_get(e, "status"));
-    const llm_str top_type = llm_json_is(llm_json_get(doc, "type"), "error") ? no : llm_json_get(doc, "type");
+    const llm_str code = first_word(oai_get(e, "code"), oai_get(doc, "code"), no);
+    const llm_str type = first_word(oai_get(e, "type"), oai_get(doc, "error_type"), oai_get(e, "status"));
+    const llm_str top_type = oai_is(oai_get(doc, "type"), "error") ? no : oai_get(doc, "type");
     f->body = doc;
     f->code = keep_word(job, code, OAI_TEXT_CODE);
     f->type = keep_word(job, type.ptr != NULL ? type : top_type, OAI_TEXT_DATA);
@@ -200,13 +199,13 @@ static void read_json(llm_job *job, llm_str doc, struct oai_failure *f, llm_faul
     f->number = find_number(e);
     f->number = f->number != 0 ? f->number : find_number(doc);
     // A gateway puts the text of the server behind it here.
-    f->inner_message = llm_json_plain(llm_json_get(llm_json_get(e, "metadata"), "raw"));
+    f->inner_message = oai_plain(oai_get(oai_get(e, "metadata"), "raw"));
     if (f->inner_message.ptr == NULL) {
-        f->inner_message = llm_json_get(llm_json_get(e, "metadata"), "raw");
+        f->inner_message = oai_get(oai_get(e, "metadata"), "raw");
     }
-    llm_str id = llm_json_get(doc, "request_id");
-    id = oai_has_text(id) ? id : llm_json_get(e, "request_id");
-    id = oai_has_text(id) ? id : llm_json_get(llm_json_get(doc, "x_groq"), "id");
+    llm_str id = oai_get(doc, "request_id");
+    id = oai_has_text(id) ? id : oai_get(e, "request_id");
+    id = oai_has_text(id) ? id : oai_get(oai_get(doc, "x_groq"), "id");
     if (oai_has_text(id)) {
         fault->request_id = oai_keep(job, id, OAI_TEXT_ID);
     }
@@ -242,19 +241,16 @@ void oai_fault_read(llm_job *job, llm_str body, llm_fault *fault) {
 
 llm_status oai_fault_in_answer(llm_job *job, llm_str body, const llm_out *out) {
     llm_fault fault = {.size = sizeof(fault), .code = LLM_E_SERVER};
-    job->failed = true;
     oai_fault_read(job, body, &fault);
     const llm_status status = out->fault(out->ctx, &fault);
     return status < 0 ? status : fault.code;
 }
 
-llm_status oai_fault(llm_job *job, llm_status code, const char *message, const char *param,
-                     const llm_out *out) {
+llm_status oai_fault(const llm_out *out, llm_status code, const char *message, const char *param) {
     const llm_fault fault = {.size = sizeof(fault),
                              .code = code,
                              .message = {message, strlen(message)},
                              .param = {param, param != NULL ? strlen(param) : 0}};
-    job->failed = true;
     const llm_status status = out->fault(out->ctx, &fault);
     return status < 0 ? status : code;
 }

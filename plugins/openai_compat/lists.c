@@ -3,8 +3,8 @@
 #include "openai_compat.h"
 
 static llm_status give_identity(llm_job *job, llm_str doc, const llm_out *out) {
-    const llm_str model = oai_decode(job, llm_json_get(doc, "model"), OAI_TEXT_NAME);
-    const llm_str id = oai_decode(job, llm_json_get(doc, "id"), OAI_TEXT_ID);
+    const llm_str model = oai_decode(job, oai_get(doc, "model"), OAI_TEXT_NAME);
+    const llm_str id = oai_decode(job, oai_get(doc, "id"), OAI_TEXT_ID);
     if (model.len == 0 && id.len == 0) {
         return LLM_OK;
     }
@@ -24,7 +24,7 @@ static llm_status give_base64(llm_job *job, llm_str string, uint32_t index, cons
     size_t n = oai_base64_decode(&state, text.ptr, text.len, bytes);
     n = n == SIZE_MAX ? n : n + oai_base64_end(&state, bytes + n);
     if (n % 4 != 0) {
-        return oai_fault(job, LLM_E_PROTOCOL, "an embedding that is neither an array nor base64", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "an embedding that is neither an array nor base64", NULL);
     }
     for (size_t i = 0; i < n; i += 4) { // in place: whatever this machine's byte order
         const uint32_t bits = (uint32_t)bytes[i] | (uint32_t)bytes[i + 1] << 8 |
@@ -35,19 +35,19 @@ static llm_status give_base64(llm_job *job, llm_str string, uint32_t index, cons
 }
 
 static llm_status give_embeddings(llm_job *job, llm_str data, const llm_out *out) {
-    llm_json_iter it = llm_json_begin(data);
+    llm_json_iter it = oai_begin(data);
     llm_status status = LLM_OK;
-    for (int64_t n = 0; status >= 0 && llm_json_next(&it); n++) {
-        const llm_str embedding = llm_json_get(it.value, "embedding");
+    for (int64_t n = 0; status >= 0 && oai_next(&it); n++) {
+        const llm_str embedding = oai_get(it.value, "embedding");
         int64_t index = n;
-        (void)llm_json_int64(llm_json_get(it.value, "index"), &index);
+        (void)oai_int64(oai_get(it.value, "index"), &index);
         index = index >= 0 && index <= INT32_MAX ? index : n;
         if (llm_json_type(embedding) == '"') {
             status = give_base64(job, embedding, (uint32_t)index, out);
         } else if (llm_json_type(embedding) == '[') {
             status = out->vector_json(out->ctx, (uint32_t)index, embedding.ptr, embedding.len);
         } else {
-            status = oai_fault(job, LLM_E_PROTOCOL, "an entry without an embedding", NULL, out);
+            status = oai_fault(out, LLM_E_PROTOCOL, "an entry without an embedding", NULL);
         }
     }
     return status;
@@ -56,15 +56,15 @@ static llm_status give_embeddings(llm_job *job, llm_str data, const llm_out *out
 /* ---- images ------------------------------------------------------------------------------------------------------------- */
 
 static llm_str mime_of(llm_str doc) {
-    const llm_str format = llm_json_get(doc, "output_format");
-    return llm_json_is(format, "png")                                  ? OAI_LITERAL("image/png")
-           : llm_json_is(format, "jpeg") || llm_json_is(format, "jpg") ? OAI_LITERAL("image/jpeg")
-           : llm_json_is(format, "webp")                               ? OAI_LITERAL("image/webp")
-                                                                       : (llm_str){NULL, 0};
+    const llm_str format = oai_get(doc, "output_format");
+    return oai_is(format, "png")                             ? OAI_LITERAL("image/png")
+           : oai_is(format, "jpeg") || oai_is(format, "jpg") ? OAI_LITERAL("image/jpeg")
+           : oai_is(format, "webp")                          ? OAI_LITERAL("image/webp")
+                                                             : (llm_str){NULL, 0};
 }
 
 static llm_status give_usage(llm_job *job, llm_str doc, const llm_out *out) {
-    const llm_str usage = llm_json_get(doc, "usage");
+    const llm_str usage = oai_get(doc, "usage");
     const bool images = job->operation == OAI_IMAGE || job->operation == OAI_IMAGE_EDIT;
     if (!images && llm_json_type(usage) != '{') {
         return LLM_OK;
@@ -74,19 +74,19 @@ static llm_status give_usage(llm_job *job, llm_str doc, const llm_out *out) {
 }
 
 static llm_status give_images(llm_job *job, llm_str doc, llm_str data, const llm_out *out) {
-    llm_json_iter it = llm_json_begin(data);
+    llm_json_iter it = oai_begin(data);
     llm_status status = LLM_OK;
-    while (status >= 0 && llm_json_next(&it)) {
+    while (status >= 0 && oai_next(&it)) {
         status = oai_image(job, it.value, mime_of(doc), out);
     }
     if (status >= 0 && job->n_blobs == 0) {
-        return oai_fault(job, LLM_E_PROTOCOL, "the answer holds no image", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "the answer holds no image", NULL);
     }
     return status;
 }
 
 llm_status oai_image_event(llm_job *job, llm_str doc, const llm_out *out) {
-    const llm_str type = oai_decode(job, llm_json_get(doc, "type"), OAI_TEXT_NAME);
+    const llm_str type = oai_decode(job, oai_get(doc, "type"), OAI_TEXT_NAME);
     if (oai_is_failure_body(doc)) {
         return oai_fault_in_answer(job, doc, out);
     }
@@ -114,17 +114,16 @@ static llm_status give_data(llm_job *job, llm_str doc, llm_str data, const llm_o
 }
 
 llm_status oai_list_body(llm_job *job, llm_str doc, const llm_out *out) {
-    if (oai_is_failure(llm_json_get(doc, "error"))) {
+    if (oai_is_failure(oai_get(doc, "error"))) {
         return oai_fault_in_answer(job, doc, out);
     }
-    llm_str data = llm_json_get(doc, job->operation == OAI_MODERATION ? "results" : "data");
+    llm_str data = oai_get(doc, job->operation == OAI_MODERATION ? "results" : "data");
     if (job->operation == OAI_MODELS && llm_json_type(data) != '[') { // some give the bare list
-        data = llm_json_type(doc) == '[' ? doc : llm_json_get(doc, "models");
+        data = llm_json_type(doc) == '[' ? doc : oai_get(doc, "models");
     }
     if (llm_json_type(data) != '[') {
-        return oai_is_failure_body(doc)
-                   ? oai_fault_in_answer(job, doc, out)
-                   : oai_fault(job, LLM_E_PROTOCOL, "the answer holds no list", NULL, out);
+        return oai_is_failure_body(doc) ? oai_fault_in_answer(job, doc, out)
+                                        : oai_fault(out, LLM_E_PROTOCOL, "the answer holds no list", NULL);
     }
     job->has_answer = true;
     llm_status status = job->is_native ? out->verbatim(out->ctx) : LLM_OK;

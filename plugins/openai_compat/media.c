@@ -77,8 +77,8 @@ llm_status oai_image(llm_job *job, llm_str image, llm_str mime, const llm_out *o
     if (llm_json_type(image) == '"') {
         return oai_has_text(image) ? give_url(job, oai_decode(job, image, OAI_TEXT_DATA), mime, out) : LLM_OK;
     }
-    const llm_str base64 = llm_json_get(image, "b64_json");
-    const llm_str own_mime = oai_decode(job, llm_json_get(image, "mime_type"), OAI_TEXT_NAME);
+    const llm_str base64 = oai_get(image, "b64_json");
+    const llm_str own_mime = oai_decode(job, oai_get(image, "mime_type"), OAI_TEXT_NAME);
     mime = own_mime.len > 0 ? own_mime : mime;
     if (oai_has_text(base64)) {
         const llm_str data = oai_decode(job, base64, OAI_TEXT_DATA);
@@ -86,7 +86,7 @@ llm_status oai_image(llm_job *job, llm_str image, llm_str mime, const llm_out *o
                    ? LLM_E_NOMEM
                    : out->blob_base64(out->ctx, job->n_blobs++, mime.ptr, mime.len, data.ptr, data.len, 1);
     }
-    const llm_str url = llm_json_get(image, "url");
+    const llm_str url = oai_get(image, "url");
     return oai_has_text(url) ? give_url(job, oai_decode(job, url, OAI_TEXT_DATA), mime, out) : LLM_OK;
 }
 
@@ -101,21 +101,21 @@ static llm_status audio_piece(llm_job *job, llm_str data, const llm_out *out) {
     }
     const size_t n = oai_base64_decode(&job->audio, data.ptr, data.len, bytes);
     if (n == SIZE_MAX) {
-        return oai_fault(job, LLM_E_PROTOCOL, "audio that is no base64", NULL, out);
+        return oai_fault(out, LLM_E_PROTOCOL, "audio that is no base64", NULL);
     }
     return n == 0 ? LLM_OK : out->blob(out->ctx, job->audio_blob - 1, "", 0, bytes, n, 0);
 }
 
 llm_status oai_audio(llm_job *job, llm_str audio, uint32_t choice, bool whole, const llm_out *out) {
     struct oai_choice *c = &job->choices[choice];
-    const llm_str data = llm_json_get(audio, "data");
-    const llm_str transcript = llm_json_get(audio, "transcript");
+    const llm_str data = oai_get(audio, "data");
+    const llm_str transcript = oai_get(audio, "transcript");
     llm_status status = LLM_OK;
     if (oai_has_text(transcript) &&
         (c->flags & OAI_CONTENT) == 0) { // what was said is the text of the answer
-        status = llm_json_text(transcript, out, choice, LLM_TEXT_CONTENT);
+        status = oai_text(transcript, out, choice, LLM_TEXT_CONTENT);
     }
-    const llm_str text = llm_json_plain(data); // base64 has no escapes but \/
+    const llm_str text = oai_plain(data); // base64 has no escapes but \/
     if (status < 0 || llm_json_type(data) != '"' || (text.ptr != NULL && text.len == 0)) {
         return status;
     }

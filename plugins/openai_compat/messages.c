@@ -12,7 +12,7 @@ struct edit {
 static const struct oai_rule *find_rule(const struct edit *e, enum oai_rule_kind kind, llm_str string) {
     for (size_t i = 0; i < e->job->inst->n_rules; i++) {
         const struct oai_rule *rule = &e->job->inst->rules[i];
-        if (rule->kind == kind && llm_json_is_str(string, rule->name) && oai_rule_fits(rule, e->job->args)) {
+        if (rule->kind == kind && oai_is_str(string, rule->name) && oai_rule_fits(rule, e->job->args)) {
             return rule;
         }
     }
@@ -34,25 +34,25 @@ static void say(struct edit *e, const struct oai_rule *rule, const char *code, c
 }
 
 static void edit_value(struct edit *e, const llm_json_iter *it, bool attach) {
-    if (llm_json_is(it->name, "role")) {
+    if (oai_is(it->name, "role")) {
         const struct oai_rule *rule = find_rule(e, OAI_ROLE, it->value);
         if (rule != NULL) {
             oai_splice_over(e->s, it->value);
             oai_splice_put(e->s, rule->to);
             say(e, rule, "param_changed", "sent as ", rule->to);
         }
-    } else if (attach && llm_json_is(it->name, "content")) {
+    } else if (attach && oai_is(it->name, "content")) {
         oai_attach_content(e->s, e->job, it->value);
     }
 }
 
 // The message at p; gives what follows its last member.
 static const char *edit_message(struct edit *e, const char *p, const char *end, bool attach) {
-    llm_json_iter it = llm_json_begin((llm_str){p, (size_t)(end - p)});
+    llm_json_iter it = oai_begin((llm_str){p, (size_t)(end - p)});
     const char *prev = p + 1;
     bool first = true;
     bool gap = false; // the comma behind what was left out is left out too
-    while (llm_json_next(&it)) {
+    while (oai_next(&it)) {
         const struct oai_rule *rule = find_rule(e, OAI_MESSAGE_DROP, it.name);
         if (rule != NULL) {
             oai_splice_to(e->s, prev);

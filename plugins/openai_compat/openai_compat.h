@@ -113,7 +113,7 @@ struct oai_base64 {
     unsigned n_digits;
 };
 
-struct oai_text {
+struct oai_room {
     char *ptr;
     size_t cap;
 };
@@ -131,14 +131,14 @@ struct llm_job {
     bool has_answer; // anything of an answer was seen
     bool has_finish; // some choice was finished
     bool terminated; // [DONE], or a whole body
-    bool failed;     // a fault was given
+    bool no_memory;  // some text could not be kept
     uint32_t n_blobs;
     uint32_t audio_blob; // the stream's audio: index + 1
     struct oai_base64 audio;
     struct oai_choice choices[OAI_CHOICES_MAX];
     struct oai_call *calls;
     size_t n_calls, cap_calls;
-    struct oai_text texts[OAI_TEXT_SLOTS];
+    struct oai_room texts[OAI_TEXT_SLOTS];
     struct oai_member *members;
     size_t n_members;
     size_t attach_at; // which message gets the attachments
@@ -233,10 +233,23 @@ bool oai_is_failure_body(llm_str doc);
 // Report the failure that stands in a 2xx answer, and give its code.
 llm_status oai_fault_in_answer(llm_job *job, llm_str body, const llm_out *out);
 // Report one of our own.
-llm_status oai_fault(llm_job *job, llm_status code, const char *message, const char *param,
-                     const llm_out *out);
+llm_status oai_fault(const llm_out *out, llm_status code, const char *message, const char *param);
 
-// text.c
+// text.c.  As llm_json_* of the same name.
+llm_str oai_get(llm_str object, const char *name);
+llm_str oai_at(llm_str array, size_t index);
+void oai_pick(llm_str object, const char *const *names, llm_str *values, size_t n);
+llm_json_iter oai_begin(llm_str v);
+int oai_next(llm_json_iter *it);
+bool oai_is(llm_str string, const char *text);
+bool oai_is_str(llm_str string, llm_str text);
+bool oai_int64(llm_str v, int64_t *ret);
+bool oai_decimal(llm_str v, unsigned scale, int64_t *ret);
+llm_str oai_plain(llm_str string);
+llm_status oai_text(llm_str string, const llm_out *out, uint32_t choice, uint32_t channel);
+llm_status oai_decode_to(llm_str string, llm_json_sink sink, void *ctx);
+void oai_string(llm_json_writer *w, llm_str text);
+
 bool oai_glob(llm_str pattern, llm_str text, bool fold_case);
 bool oai_same(llm_str a, const char *b);
 // A string decoded: a slice of the document when it has no escapes, else in job->texts[slot].  Absent: no string, or no memory.

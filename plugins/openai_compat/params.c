@@ -48,7 +48,7 @@ static llm_status rename_member(llm_job *job, const struct oai_rule *rule, struc
 }
 
 static llm_status change_member(const struct oai_rule *rule, struct oai_member *m, const llm_out *out) {
-    if (!llm_json_is_str(m->value, rule->from)) {
+    if (!oai_is_str(m->value, rule->from)) {
         return LLM_OK;
     }
     m->value = rule->to;

@@ -67,28 +67,28 @@ static uint64_t in_text(llm_str message) {
 
 // A number of seconds, or text like "34.4s".
 static uint64_t in_member(llm_str v) {
-    const llm_str plain = llm_json_plain(v);
+    const llm_str plain = oai_plain(v);
     return duration_ms(plain.ptr != NULL ? plain : v);
 }
 
 uint64_t oai_retry_after(llm_str e, llm_str message) {
     static const char *const names[] = {"retry_after", "retryAfter", "retry_after_seconds", "retryDelay"};
     int64_t ms = 0;
-    if (llm_json_int64(llm_json_get(e, "retry_after_ms"), &ms) && ms > 0) {
+    if (oai_int64(oai_get(e, "retry_after_ms"), &ms) && ms > 0) {
         return (uint64_t)ms < DAY_MS ? (uint64_t)ms : DAY_MS;
     }
-    const llm_str places[] = {e, llm_json_get(e, "metadata")};
+    const llm_str places[] = {e, oai_get(e, "metadata")};
     for (size_t i = 0; i < 2; i++) {
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
-            const uint64_t found = in_member(llm_json_get(places[i], names[k]));
+            const uint64_t found = in_member(oai_get(places[i], names[k]));
             if (found > 0) {
                 return found;
             }
         }
     }
-    llm_json_iter it = llm_json_begin(llm_json_get(e, "details"));
-    while (!it.is_object && llm_json_next(&it)) {
-        const uint64_t found = in_member(llm_json_get(it.value, "retryDelay"));
+    llm_json_iter it = oai_begin(oai_get(e, "details"));
+    while (!it.is_object && oai_next(&it)) {
+        const uint64_t found = in_member(oai_get(it.value, "retryDelay"));
         if (found > 0) {
             return found;
         }

@@ -1,6 +1,59 @@
 // SPDX-License-Identifier: MIT
 #include "openai_compat.h"
 
+// llm_json.h once: used as it is, each file has a copy of what it calls.
+llm_str oai_get(llm_str object, const char *name) {
+    return llm_json_get(object, name);
+}
+
+llm_str oai_at(llm_str array, size_t index) {
+    return llm_json_at(array, index);
+}
+
+void oai_pick(llm_str object, const char *const *names, llm_str *values, size_t n) {
+    llm_json_pick(object, names, values, n);
+}
+
+llm_json_iter oai_begin(llm_str v) {
+    return llm_json_begin(v);
+}
+
+int oai_next(llm_json_iter *it) {
+    return llm_json_next(it);
+}
+
+bool oai_is(llm_str string, const char *text) {
+    return llm_json_is(string, text) != 0;
+}
+
+bool oai_is_str(llm_str string, llm_str text) {
+    return llm_json_is_str(string, text) != 0;
+}
+
+bool oai_int64(llm_str v, int64_t *ret) {
+    return llm_json_int64(v, ret) != 0;
+}
+
+bool oai_decimal(llm_str v, unsigned scale, int64_t *ret) {
+    return llm_json_decimal(v, scale, ret) != 0;
+}
+
+llm_str oai_plain(llm_str string) {
+    return llm_json_plain(string);
+}
+
+llm_status oai_text(llm_str string, const llm_out *out, uint32_t choice, uint32_t channel) {
+    return llm_json_text(string, out, choice, channel);
+}
+
+llm_status oai_decode_to(llm_str string, llm_json_sink sink, void *ctx) {
+    return llm_json_decode_to(string, sink, ctx);
+}
+
+void oai_string(llm_json_writer *w, llm_str text) {
+    llm_json_string(w, text);
+}
+
 static char folded(char c, bool fold_case) {
     return fold_case && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
@@ -33,7 +86,7 @@ bool oai_same(llm_str a, const char *b) {
 }
 
 char *oai_room(llm_job *job, enum oai_slot slot, size_t size) {
-    struct oai_text *text = &job->texts[slot];
+    struct oai_room *text = &job->texts[slot];
     if (text->cap < size) {
         size_t cap = 256;
         while (cap < size) {
@@ -41,9 +94,10 @@ char *oai_room(llm_job *job, enum oai_slot slot, size_t size) {
         }
         char *p = job->args->alloc(job->args->alloc_ctx, cap);
         if (p == NULL) {
+            job->no_memory = true;
             return NULL;
         }
-        *text = (struct oai_text){p, cap};
+        *text = (struct oai_room){p, cap};
     }
     return text->ptr;
 }
@@ -61,10 +115,10 @@ llm_str oai_keep(llm_job *job, llm_str string, enum oai_slot slot) {
 }
 
 llm_str oai_decode(llm_job *job, llm_str string, enum oai_slot slot) {
-    const llm_str plain = llm_json_plain(string);
+    const llm_str plain = oai_plain(string);
     return plain.ptr != NULL ? plain : oai_keep(job, string, slot);
 }
 
 bool oai_has_text(llm_str v) {
-    return llm_json_type(v) == '"' && !llm_json_is(v, "");
+    return llm_json_type(v) == '"' && !oai_is(v, "");
 }

@@ -84,7 +84,7 @@ static llm_status LLM_CALL feed_piece(void *ctx, const void *piece, size_t n) {
 
 llm_status oai_think_text(llm_job *job, llm_str string, uint32_t choice, const llm_out *out) {
     struct feed f = {job, out, choice};
-    return llm_json_decode_to(string, feed_piece, &f);
+    return oai_decode_to(string, feed_piece, &f);
 }
 
 llm_status oai_think_end(llm_job *job, uint32_t choice, const llm_out *out) {

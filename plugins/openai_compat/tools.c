@@ -80,7 +80,7 @@ static llm_status give(struct oai_call *call, llm_str id, llm_str name, llm_str 
     const bool has_args = type == '"' ? oai_has_text(args) : type != 0 && type != 'n';
     if (has_args) {
         call->has_args = true;
-        return type == '"' ? llm_json_decode_to(args, give_args, &f) : give_args(&f, args.ptr, args.len);
+        return type == '"' ? oai_decode_to(args, give_args, &f) : give_args(&f, args.ptr, args.len);
     }
     return id.len > 0 || name.len > 0 ? give_args(&f, "", 0) : LLM_OK;
 }
@@ -91,8 +91,7 @@ static struct oai_call *call_of(llm_job *job, llm_str piece, uint32_t choice, bo
     int64_t index = -1;
     const uint64_t id_hash = hash(id);
     struct oai_call *call = NULL;
-    if (!whole && llm_json_int64(llm_json_get(piece, "index"), &index) && index >= 0 &&
-        index < OAI_CALLS_MAX) {
+    if (!whole && oai_int64(oai_get(piece, "index"), &index) && index >= 0 && index < OAI_CALLS_MAX) {
         call = find_index(job, choice, (uint32_t)index);
         if (call != NULL && call->has_args && has_name && id_hash != 0 && call->id_hash != id_hash) {
             // The number of a call that is complete, used for another one: go by the id.
@@ -117,40 +116,40 @@ static llm_status tool_call(llm_job *job, llm_str piece, uint32_t choice, bool w
     static const char *const places[] = {"function", "custom", NULL};
     llm_str function = piece; // some put name and arguments beside the id
     for (size_t i = 0; places[i] != NULL; i++) {
-        const llm_str inner = llm_json_get(piece, places[i]);
+        const llm_str inner = oai_get(piece, places[i]);
         if (llm_json_type(inner) == '{') {
             function = inner;
             break;
         }
     }
     if (job->n_calls >= OAI_CALLS_MAX) {
-        return oai_fault(job, LLM_E_LIMIT, "too many tool calls", NULL, out);
+        return oai_fault(out, LLM_E_LIMIT, "too many tool calls", NULL);
     }
-    const llm_str id = oai_decode(job, llm_json_get(piece, "id"), OAI_TEXT_ID);
-    const llm_str name = oai_decode(job, llm_json_get(function, "name"), OAI_TEXT_NAME);
-    const llm_str args = llm_json_get(function, "arguments");
+    const llm_str id = oai_decode(job, oai_get(piece, "id"), OAI_TEXT_ID);
+    const llm_str name = oai_decode(job, oai_get(function, "name"), OAI_TEXT_NAME);
+    const llm_str args = oai_get(function, "arguments");
     struct oai_call *call = call_of(job, piece, choice, whole, id, name.len > 0);
     if (call == NULL) {
         return LLM_E_NOMEM;
     }
-    return give(call, id, name, args.ptr != NULL ? args : llm_json_get(function, "input"), out);
+    return give(call, id, name, args.ptr != NULL ? args : oai_get(function, "input"), out);
 }
 
 llm_status oai_tool_calls(llm_job *job, llm_str calls, uint32_t choice, bool whole, const llm_out *out) {
     if (llm_json_type(calls) == '{') { // one, without a list around it
         return tool_call(job, calls, choice, whole, out);
     }
-    llm_json_iter it = llm_json_begin(calls);
+    llm_json_iter it = oai_begin(calls);
     llm_status status = LLM_OK;
-    while (status >= 0 && llm_json_next(&it)) {
+    while (status >= 0 && oai_next(&it)) {
         status = llm_json_type(it.value) == '{' ? tool_call(job, it.value, choice, whole, out) : LLM_OK;
     }
     return status;
 }
 
 llm_status oai_function_call(llm_job *job, llm_str function, uint32_t choice, const llm_out *out) {
-    const llm_str name = oai_decode(job, llm_json_get(function, "name"), OAI_TEXT_NAME);
-    const llm_str args = llm_json_get(function, "arguments");
+    const llm_str name = oai_decode(job, oai_get(function, "name"), OAI_TEXT_NAME);
+    const llm_str args = oai_get(function, "arguments");
     struct oai_call *call = find_index(job, choice, 0);
     if (call == NULL && name.len == 0) {
         return LLM_OK; // {"name":"","arguments":""} stands where there is none

@@ -48,7 +48,7 @@ static const char *const names[MEMBERS] = {"prompt_tokens",
 // A count: the first of two that is a number of at least 0, else -1.
 static int64_t count(llm_str a, llm_str b) {
     int64_t n;
-    if ((llm_json_int64(a, &n) && n >= 0) || (llm_json_int64(b, &n) && n >= 0)) {
+    if ((oai_int64(a, &n) && n >= 0) || (oai_int64(b, &n) && n >= 0)) {
         return n;
     }
     return -1;
@@ -72,12 +72,10 @@ static int64_t cost(const llm_job *job, llm_str doc, const llm_str *v) {
     int64_t pico = -1;
     bool small_units = job->inst->cost_scale > 0;
     if (job->inst->cost_pointer.ptr != NULL) {
-        (void)llm_json_decimal(llm_json_pointer(doc, job->inst->cost_pointer), 12 - job->inst->cost_scale,
-                               &pico);
-    } else if (!llm_json_decimal(v[COST], 12, &pico) &&
-               !llm_json_decimal(llm_json_get(v[COST], "total_cost"), 12, &pico) &&
-               !llm_json_decimal(v[ESTIMATED], 12, &pico)) {
-        small_units = llm_json_decimal(v[TICKS], 2, &pico) != 0;
+        (void)oai_decimal(llm_json_pointer(doc, job->inst->cost_pointer), 12 - job->inst->cost_scale, &pico);
+    } else if (!oai_decimal(v[COST], 12, &pico) && !oai_decimal(oai_get(v[COST], "total_cost"), 12, &pico) &&
+               !oai_decimal(v[ESTIMATED], 12, &pico)) {
+        small_units = oai_decimal(v[TICKS], 2, &pico) != 0;
     }
     return pico < 0 || (pico == 0 && small_units) ? -1 : pico;
 }
@@ -107,7 +105,7 @@ static void settle(const llm_job *job, llm_counts *c, int64_t total) {
 llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, const llm_out *out) {
     llm_counts c = LLM_COUNTS_INIT;
     llm_str v[MEMBERS] = {{NULL, 0}};
-    llm_json_pick(usage, names, v, MEMBERS);
+    oai_pick(usage, names, v, MEMBERS);
     const llm_str in = object(v[PROMPT_DETAILS], v[INPUT_DETAILS], v[INPUT_DETAIL]);
     const llm_str made = object(v[COMPLETION_DETAILS], v[OUTPUT_DETAILS], (llm_str){NULL, 0});
     const int64_t total = count(v[TOTAL], v[TOTAL]);
@@ -117,12 +115,12 @@ llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, c
         c.input_tokens = total;
     }
     c.cache_read_tokens =
-        or_else(count(llm_json_get(in, "cached_tokens"), v[CACHE_HIT]),
+        or_else(count(oai_get(in, "cached_tokens"), v[CACHE_HIT]),
                 or_else(count(v[CACHED], v[NUM_CACHED]), count(v[CACHE_READ], v[CACHE_READ])));
-    c.cache_write_tokens = count(llm_json_get(in, "cache_write_tokens"), v[CACHE_CREATION]);
-    c.reasoning_tokens = count(llm_json_get(made, "reasoning_tokens"), v[REASONING]);
-    c.audio_input_tokens = count(llm_json_get(in, "audio_tokens"), (llm_str){NULL, 0});
-    c.audio_output_tokens = count(llm_json_get(made, "audio_tokens"), (llm_str){NULL, 0});
+    c.cache_write_tokens = count(oai_get(in, "cache_write_tokens"), v[CACHE_CREATION]);
+    c.reasoning_tokens = count(oai_get(made, "reasoning_tokens"), v[REASONING]);
+    c.audio_input_tokens = count(oai_get(in, "audio_tokens"), (llm_str){NULL, 0});
+    c.audio_output_tokens = count(oai_get(made, "audio_tokens"), (llm_str){NULL, 0});
     settle(job, &c, total);
     c.cache_read_tokens = at_most(c.cache_read_tokens, c.input_tokens);
     c.reasoning_tokens = at_most(c.reasoning_tokens, c.output_tokens);

@@ -12,7 +12,7 @@
 #include "codec_host.h"
 #include "oracle_openai.h"
 #include "tap.h"
-#include "test_files.h"
+#include "test_data.h"
 
 const llm_provider_descriptor *llm_openai_compat_entry_v1(void);
 
@@ -25,6 +25,29 @@ static const struct {
 
 // They have an operation of that name in a format of their own.
 static const char *const others[] = {"cohere", "gemini", "vertex", "anthropic", "bedrock"};
+
+// A file with a NUL behind it, to be freed; NULL: cannot be read.
+static char *read_text(const char *path, size_t *ret_len) {
+    size_t n = 0;
+    char *bytes = test_data_read(path, &n);
+    char *text = bytes != NULL ? strndup(bytes, n) : NULL;
+    free(bytes);
+    *ret_len = n;
+    return text;
+}
+
+// The provider's shipped file as plain JSON, to be freed; NULL: there is none.
+static char *read_config(const char *provider) {
+    char name[128], path[TEST_PATH_BYTES];
+    size_t n;
+    (void)snprintf(name, sizeof name, "providers.d/%s.json", provider);
+    test_data_source(path, name);
+    char *text = read_text(path, &n);
+    if (text != NULL) {
+        cJSON_Minify(text); // comments are allowed there
+    }
+    return text;
+}
 
 static const char *operation_of(const cJSON *fixture) {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(fixture, "operation"));
@@ -91,11 +114,11 @@ static void check_fixture(struct tap *tap, const char *dir, const cJSON *fixture
     const char *file = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(fixture, "response_body"));
     const uint32_t status =
         (uint32_t)cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(fixture, "status"));
-    char path[2048];
+    char path[TEST_PATH_BYTES + 1024];
     (void)snprintf(path, sizeof path, "%s/%s/%s", dir, place, file);
     size_t n = 0;
-    char *body = test_file_read(path, &n);
-    char *config = test_provider_config(provider);
+    char *body = read_text(path, &n);
+    char *config = read_config(provider);
     if (body == NULL) {
         tap_result(tap, 0, id, "cannot read %s", path);
         free(config);
@@ -134,14 +157,15 @@ static void check_fixture(struct tap *tap, const char *dir, const cJSON *fixture
 
 int main(int argc, char **argv) {
     struct tap tap = {0};
-    char dir[1024], path[1100];
+    char dir[TEST_PATH_BYTES], path[TEST_PATH_BYTES + 16];
+    size_t n;
     if (argc > 1) {
         (void)snprintf(dir, sizeof dir, "%s", argv[1]);
     } else {
-        test_shared_dir("fixtures", dir, sizeof dir);
+        (void)test_data_shared(dir, "fixtures");
     }
     (void)snprintf(path, sizeof path, "%s/index.json", dir);
-    char *text = test_file_read(path, NULL);
+    char *text = read_text(path, &n);
     cJSON *index = text != NULL ? cJSON_Parse(text) : NULL;
     free(text);
     if (index == NULL) {

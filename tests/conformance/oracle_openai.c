@@ -391,7 +391,11 @@ static void write_failure(struct text *t, const struct state *s, const cJSON *do
     code = code != NULL ? code : str(e, "type");
     double number_inside = number(e, "status_code") > 0 ? number(e, "status_code") : number(e, "code");
     if (code != NULL && number_inside < 400) {
-        number_inside = strtod(code, NULL);
+        double digits_value = 0;
+        for (const char *d = code; *d >= '0' && *d <= '9'; d++) {
+            digits_value = digits_value * 10 + (*d - '0');
+        }
+        number_inside = digits_value;
     }
     const double status = http_status >= 400 ? http_status : number_inside >= 400 ? number_inside : 0;
     const char *name = class_of(code, message, status);

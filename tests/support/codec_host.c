@@ -163,9 +163,9 @@ static llm_status take_bad(struct run *run, const struct codec_answer *answer, c
     return status == LLM_AGAIN || status < 0 ? status : fault.code;
 }
 
-static llm_status exchange(struct run *run, uint32_t step) {
+static llm_status exchange(struct run *run, uint32_t step, uint32_t attempt) {
     llm_http_request req;
-    const llm_step s = {sizeof(s), step, 0, 0};
+    const llm_step s = {sizeof(s), step, attempt, 0};
     struct codec_exchange *ex = codec_sink_exchange(&run->sink, &req);
     if (ex == NULL) {
         return LLM_E_NOMEM;
@@ -185,7 +185,8 @@ static llm_status exchange(struct run *run, uint32_t step) {
     status = answer->status >= 200 && answer->status < 300 ? take_good(run, answer, &head, ex->framing)
                                                            : take_bad(run, answer, &head);
     llm_frames_done(&run->frames);
-    return status;
+    const bool again = answer->status >= 300 && status < 0 && attempt + 1 < run->c->attempts;
+    return again ? exchange(run, step, attempt + 1) : status;
 }
 
 static llm_status run_job(struct run *run, llm_instance *inst, const llm_job_args *args) {
@@ -196,7 +197,7 @@ static llm_status run_job(struct run *run, llm_instance *inst, const llm_job_arg
     const uint32_t step_max = run->c->step_max != 0 ? run->c->step_max : (uint32_t)run->c->n_answers;
     status = LLM_AGAIN;
     for (uint32_t step = 0; status == LLM_AGAIN; step++) {
-        status = step != 0 && step >= step_max ? LLM_E_LIMIT : exchange(run, step);
+        status = step != 0 && step >= step_max ? LLM_E_LIMIT : exchange(run, step, 0);
     }
     if (status > 0 && status != LLM_DONE) {
         codec_sink_breach(&run->sink, "end() gave neither LLM_DONE nor LLM_AGAIN nor an error");

@@ -45,6 +45,7 @@ struct codec_case {
     size_t n_answers;
     size_t split;         // CODEC_SPLIT_*
     uint32_t step_max;    // exchanges allowed; 0: n_answers
+    uint32_t attempts;    // times that an exchange is repeated whose answer is no 2xx, in all; 0: 1
     uint32_t cancel_at;   // this verb (1, 2, ...) answers LLM_E_CANCELLED; 0: none does
     uint32_t fail_alloc;  // this llm_host.alloc (1, 2, ...) gives NULL; 0: none does
     uint32_t close_after; // close behind this many chunks; 0: no
