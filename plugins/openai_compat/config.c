@@ -350,6 +350,18 @@ static llm_status explain(struct plugin *plugin, const struct reader *r, llm_str
     return LLM_E_CONFIG;
 }
 
+// By kind, each kind in the order of the file: one pass over them applies all.  The kinds stand in the order in which they work.
+static void sort_rules(struct oai_rule *rules, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        const struct oai_rule rule = rules[i];
+        size_t at = i;
+        for (; at > 0 && rules[at - 1].kind > rule.kind; at--) {
+            rules[at] = rules[at - 1];
+        }
+        rules[at] = rule;
+    }
+}
+
 llm_status LLM_CALL oai_instance_new(void *ctx, const llm_instance_args *args, llm_instance **ret,
                                      llm_str *message) {
     struct plugin *plugin = ctx;
@@ -374,8 +386,12 @@ llm_status LLM_CALL oai_instance_new(void *ctx, const llm_instance_args *args, l
     struct oai_rule *rules = (struct oai_rule *)(inst + 1);
     r = (struct reader){.inst = inst, .rules = rules, .text = (char *)rules + rules_size};
     (void)read_file(&r, args->config);
+    sort_rules(rules, r.n_rules);
     inst->rules = rules;
     inst->n_rules = r.n_rules;
+    for (size_t i = 0; i < r.n_rules; i++) {
+        inst->n_defaults += rules[i].kind == OAI_DEFAULT ? 1 : 0;
+    }
     *ret = inst;
     return LLM_OK;
 }

@@ -31,7 +31,7 @@ llm_status oai_open(llm_instance *inst, const llm_job_args *args, const llm_out 
         return oai_fault(out, LLM_E_UNSUPPORTED, "there is no place for the attachments in the request",
                          "attachments");
     }
-    const size_t members_size = (args->n_fields + inst->n_rules + OUR_MEMBERS) * sizeof(struct oai_member);
+    const size_t members_size = (args->n_fields + inst->n_defaults + OUR_MEMBERS) * sizeof(struct oai_member);
     const size_t url_size =
         path.len + path.len / 7 * 3 * args->model.len + 1; // {model} may stand there often
     llm_job *job = args->alloc(args->alloc_ctx, sizeof *job + members_size + url_size);
@@ -156,7 +156,7 @@ static void put_value(struct oai_splice *s, const llm_job *job, const struct oai
 }
 
 static bool edits_messages(const llm_job *job) {
-    return job->operation == OAI_CHAT && (job->inst->edits_messages || job->args->n_attachments > 0);
+    return job->operation == OAI_CHAT && (job->args->n_attachments > 0 || oai_messages_are_edited(job));
 }
 
 // Members that the request has: each either stays where it lies or is written anew.
@@ -184,7 +184,7 @@ static bool put_old_members(struct oai_splice *s, const llm_job *job, const llm_
             if (m->value.ptr != old.ptr) {
                 oai_splice_over(s, old);
                 put_value(s, job, m);
-            } else if (edits_messages(job) && oai_same(m->name, "messages")) {
+            } else if (oai_same(m->name, "messages") && edits_messages(job)) {
                 oai_messages_edit(s, job, m->value, out);
             }
             first = false;

@@ -72,6 +72,16 @@ static const char *edit_message(struct edit *e, const char *p, const char *end, 
     return prev;
 }
 
+bool oai_messages_are_edited(const llm_job *job) {
+    for (size_t i = 0; job->inst->edits_messages && i < job->inst->n_rules; i++) {
+        const struct oai_rule *rule = &job->inst->rules[i];
+        if ((rule->kind == OAI_ROLE || rule->kind == OAI_MESSAGE_DROP) && oai_rule_fits(rule, job->args)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void oai_messages_edit(struct oai_splice *s, const llm_job *job, llm_str messages, const llm_out *out) {
     struct edit e = {.s = s, .job = job, .out = out};
     const char *end = messages.ptr + messages.len;

@@ -34,6 +34,7 @@ extern const char *const oai_operations[OAI_OPERATIONS];
 
 /* ---- the provider's file, read: config.c ----------------------------------------------------------------------- */
 
+// In the order in which they are applied.
 enum oai_rule_kind { OAI_RENAME, OAI_DROP, OAI_VALUE, OAI_DEFAULT, OAI_ROLE, OAI_MESSAGE_DROP };
 
 // One thing that is done to a request's members (`params`).  Texts are decoded but where it says raw.
@@ -57,6 +58,7 @@ struct llm_instance {
     llm_str paths[OAI_OPERATIONS]; // absent: the provider has no such operation
     const struct oai_rule *rules;
     size_t n_rules;
+    size_t n_defaults;      // of kind OAI_DEFAULT: as many members may be added
     llm_str error_rules;    // raw array
     llm_str finish_reasons; // raw object
     llm_str cost_pointer;
@@ -166,6 +168,8 @@ void oai_splice_to(struct oai_splice *s, const char *to);
 void oai_splice_put(struct oai_splice *s, llm_str text);
 void oai_splice_over(struct oai_splice *s, llm_str old); // leave `old` out
 // messages.c: the messages with the roles and members that the rules say, and with the attachments in the user's last one.
+// Is there a rule about messages for this job's model?
+bool oai_messages_are_edited(const llm_job *job);
 void oai_messages_edit(struct oai_splice *s, const llm_job *job, llm_str messages, const llm_out *out);
 // attach.c: attachments as JSON.  Is there a place for them, and in which message?
 bool oai_attach_place(const llm_job_args *args, enum oai_operation operation, size_t *ret_message);

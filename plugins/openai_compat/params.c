@@ -82,17 +82,15 @@ static llm_status apply(llm_job *job, const struct oai_rule *rule, const llm_out
 }
 
 llm_status oai_params_apply(llm_job *job, const llm_out *out) {
-    static const enum oai_rule_kind order[] = {OAI_RENAME, OAI_DROP, OAI_VALUE, OAI_DEFAULT};
-    for (size_t k = 0; k < sizeof order / sizeof order[0]; k++) {
-        for (size_t i = 0; i < job->inst->n_rules; i++) {
-            const struct oai_rule *rule = &job->inst->rules[i];
-            if (rule->kind != order[k] || !oai_rule_fits(rule, job->args)) {
-                continue;
-            }
-            const llm_status status = apply(job, rule, out);
-            if (status < 0) {
-                return status;
-            }
+    for (size_t i = 0; i < job->inst->n_rules; i++) { // they are sorted by kind
+        const struct oai_rule *rule = &job->inst->rules[i];
+        // Most rules are about members that the request does not have: that is the cheapest thing to see.
+        if ((rule->kind != OAI_DEFAULT && find(job, rule->name) == NULL) || !oai_rule_fits(rule, job->args)) {
+            continue;
+        }
+        const llm_status status = apply(job, rule, out);
+        if (status < 0) {
+            return status;
         }
     }
     return LLM_OK;
