@@ -144,8 +144,8 @@ llm_status llm_provider_limit_claims(struct llm_build *build, struct llm_provide
 // A key does not leave this machine in the clear.
 static llm_status withhold(struct llm_build *build, struct llm_provider *provider) {
     struct llm_base_url url;
-    if (provider->key_origin.ptr == NULL || llm_base_url_judge(provider->base_url, &url) != NULL || url.is_https ||
-        url.reach == LLM_REACH_LOOPBACK) {
+    if (provider->key_origin.ptr == NULL || llm_base_url_judge(provider->base_url, &url) != NULL ||
+        url.is_https || url.reach == LLM_REACH_LOOPBACK) {
         return LLM_OK;
     }
     const llm_str text = llm_arena_format(

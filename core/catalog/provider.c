@@ -127,7 +127,7 @@ static llm_str env_value(struct making *m, llm_str list) {
 static llm_status take_variable_env(void *ctx, const struct llm_document *doc, llm_str value,
                                     llm_error *err) {
     struct making *m = ctx;
-    llm_str names;
+    llm_str names = {0};
     const llm_status status = env_names(m, doc, value, "a variable's env", &names, err);
     if (status != LLM_OK) {
         return status;
@@ -280,7 +280,7 @@ static llm_status set_url(struct making *m, llm_str url, const char **ret_wrong,
 static llm_status take_base_url_env(void *ctx, const struct llm_document *doc, llm_str value,
                                     llm_error *err) {
     struct making *m = ctx;
-    llm_str names;
+    llm_str names = {0};
     const llm_status status = env_names(m, doc, value, "base_url_env", &names, err);
     m->base_url_env = status == LLM_OK ? env_value(m, names) : (llm_str){0};
     return status;
@@ -290,7 +290,7 @@ static llm_status take_base_url(void *ctx, const struct llm_document *doc, llm_s
     struct making *m = ctx;
     const struct variable *missing = NULL;
     const char *wrong = NULL;
-    llm_str text, url;
+    llm_str text = {0}, url = {0};
     llm_status status = llm_document_string(doc, value, "base_url", &m->build->scratch, &text, err);
     status = status == LLM_OK ? fill(m, doc, value, text, true, &url, &missing, err) : status;
     if (status != LLM_OK) {
@@ -541,7 +541,7 @@ static llm_status take_origins(void *ctx, const struct llm_document *doc, llm_st
     llm_status status = llm_document_strings(doc, value, "origins", m->arena, &list, &count, err);
     for (size_t i = 0; status == LLM_OK && i < count; i++) {
         const struct variable *missing = NULL;
-        llm_str origin;
+        llm_str origin = {0};
         status = fill(m, doc, value, list[i], true, &origin, &missing, err);
         if (status != LLM_OK || missing != NULL) {
             continue;
@@ -674,7 +674,7 @@ static llm_status find_plugin(struct making *m, llm_error *err) {
         return LLM_OK;
     }
     if (p->plugin_name.ptr == NULL) {
-        p->plugin_name = LLM_STR("openai_compat");
+        p->plugin_name = LLM_STR(LLM_DEFAULT_PLUGIN);
     }
     for (size_t i = 0; i < snapshot->n_plugins; i++) {
         struct llm_plugin *plugin = snapshot->plugins[i];

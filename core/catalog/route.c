@@ -420,7 +420,7 @@ static llm_status route_name(struct llm_snapshot *s, llm_str name, llm_str opera
 // The configured default is a model for chat; it stands in for another operation only when it is listed for that one.
 static llm_status route_default(struct llm_snapshot *s, llm_str operation, struct llm_route *ret,
                                 llm_error *err) {
-    struct llm_route route;
+    struct llm_route route = {0};
     if (s->settings.default_model.ptr == NULL) {
         return route_first(s, operation, NULL, ret, err);
     }
@@ -437,7 +437,7 @@ static llm_status route_default(struct llm_snapshot *s, llm_str operation, struc
 llm_status llm_snapshot_route(struct llm_snapshot *snapshot, llm_str model, llm_str operation,
                               const char *provider, struct llm_route *ret, llm_error *err) {
     struct llm_provider *only = NULL;
-    struct llm_route route;
+    struct llm_route route = {0};
     llm_status status;
     if (provider != NULL) {
         only = find_provider(snapshot, llm_str_from(provider));

@@ -259,7 +259,7 @@ static llm_status new_document(struct llm_build *build, struct llm_document **re
 }
 
 static llm_status read_file(struct llm_build *build, llm_str path, bool is_user, object_fn take) {
-    struct llm_document *doc;
+    struct llm_document *doc = NULL;
     llm_error inner = LLM_ERROR_INIT;
     llm_status status = new_document(build, &doc);
     if (status != LLM_OK) {
@@ -389,7 +389,7 @@ static llm_status take_manifest_provider(struct llm_build *build, const struct l
 }
 
 static llm_status read_manifest(struct llm_build *build, struct llm_plugin *plugin) {
-    struct llm_document *doc;
+    struct llm_document *doc = NULL;
     llm_error inner = LLM_ERROR_INIT;
     const llm_str origin = llm_arena_format(&build->scratch, "manifest of %s", plugin->path);
     llm_status status = origin.ptr != NULL ? new_document(build, &doc) : llm_build_no_memory(build);

@@ -22,7 +22,7 @@ static bool exists(const char *path) {
 
 // "/a/b" of "/a/b/c"; absent above the root.
 static llm_str parent(llm_str path) {
-    const char *slash = memrchr(path.ptr, '/', path.len);
+    const char *slash = path.ptr != NULL ? memrchr(path.ptr, '/', path.len) : NULL;
     return slash != NULL && slash > path.ptr ? (llm_str){path.ptr, (size_t)(slash - path.ptr)} : (llm_str){0};
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A plugin for the catalogue's tests: it keeps an instance that remembers what it was given, and has several generators.
+#include "keeper.h"
+
 #include <stdlib.h>
 
-#include "keeper.h"
 #include "llm_json.h"
 
 LLM_MANIFEST(

@@ -361,15 +361,19 @@ static const struct {
 START_TEST(a_program_finds_what_lies_beside_it) {
     struct llm_arena arena = {0};
     struct llm_places found = {0};
-    char names[400], *rest = NULL;
-    snprintf(names, sizeof names, "%s", places[_i].files);
-    for (char *name = strtok_r(names, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
-        if (name[strlen(name) - 1] == '/') {
-            name[strlen(name) - 1] = '\0';
+    llm_str rest = llm_str_from(places[_i].files);
+    while (rest.len > 0) {
+        char name[200];
+        const char *blank = memchr(rest.ptr, ' ', rest.len);
+        const size_t len = blank != NULL ? (size_t)(blank - rest.ptr) : rest.len;
+        const bool is_dir = rest.ptr[len - 1] == '/';
+        snprintf(name, sizeof name, "%.*s", (int)(is_dir ? len - 1 : len), rest.ptr);
+        if (is_dir) {
             temp_dir_make(&dir, name, 0755);
         } else {
             temp_dir_write(&dir, name, "", 0, 0644);
         }
+        rest = llm_str_cut(rest, len + (blank != NULL ? 1 : 0));
     }
     ck_assert_int_eq(llm_places_of(llm_str_from(temp_dir_file(&dir, places[_i].object)), &arena, &found),
                      LLM_OK);
