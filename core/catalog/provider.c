@@ -689,6 +689,7 @@ static llm_status find_plugin(struct making *m, llm_error *err) {
         refused = refused != NULL ? refused : plugin;
     }
     if (refused != NULL) {
+        p->is_refused = p->problem.ptr == NULL;
         return set_problem(m,
                            llm_arena_format(m->arena, "its plugin %s is %s: %s", refused->path,
                                             llm_plugin_state_name(atomic_load(&refused->state)),

@@ -460,8 +460,13 @@ llm_status llm_snapshot_route(struct llm_snapshot *snapshot, llm_str model, llm_
         return status;
     }
     if (route.provider->problem.ptr != NULL) {
-        return llm_fail(err, LLM_E_CONFIG, "%.*s cannot be used: %.*s", LLM_FMT(route.provider->name),
-                        LLM_FMT(route.provider->problem));
+        status = llm_fail(err, route.provider->is_refused ? LLM_E_DENIED : LLM_E_CONFIG,
+                          "%.*s cannot be used: %.*s", LLM_FMT(route.provider->name),
+                          LLM_FMT(route.provider->problem));
+        if (err != NULL && err->size >= sizeof *err) {
+            llm_error_text(err->provider, sizeof err->provider, route.provider->name);
+        }
+        return status;
     }
     *ret = route;
     return LLM_OK;

@@ -55,6 +55,7 @@ struct llm_provider {
     size_t first_model, n_models; // in snapshot->models
     bool supports_caching;
     llm_str problem;                       // why it cannot be used; absent: nothing is wrong
+    bool is_refused;                       // the problem is that its plugin is refused or at fault
     llm_str notice;                        // what a person should know though it can be used; absent: nothing
     const struct llm_source *build_source; // while the snapshot is made; then NULL
     llm_instance_args instance_args;       // what the plugin keeps
@@ -109,7 +110,7 @@ void llm_snapshot_unref(struct llm_snapshot *snapshot); // the last one frees in
 // Among several providers of an exact name: one with a key first, then by name.  "provider/model" goes before an exact name when
 // that provider lists the model and its key is not the only one that is missing.  model absent: the default model, else the first
 // provider that has a key, with its first model for the operation.
-// LLM_E_NOT_FOUND with the three nearest names; LLM_E_CONFIG: the provider has a problem.
+// LLM_E_NOT_FOUND with the three nearest names; LLM_E_CONFIG: the provider has a problem; LLM_E_DENIED: its plugin is refused.
 // A missing key is no failure here: see llm_provider_need_key().
 llm_status llm_snapshot_route(struct llm_snapshot *snapshot, llm_str model, llm_str operation,
                               const char *provider, struct llm_route *ret, llm_error *err);

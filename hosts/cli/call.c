@@ -137,6 +137,11 @@ static int tell_failure(struct cli_call *call) {
         cli_print_failure(cli, &call->error);
     }
     host_text_done(&json);
+    // Nobody named a model, and there is none: what is missing is a setting or a key.
+    const bool unset = call->args.model == NULL && llm_json_get(call->args.body, "model").ptr == NULL;
+    if (unset && call->error.status == LLM_E_NOT_FOUND && call->error.http_status == 0) {
+        return CLI_CONFIG;
+    }
     return call->interrupted ? CLI_INTERRUPTED : cli_exit_of(&call->error);
 }
 

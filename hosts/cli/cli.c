@@ -20,7 +20,7 @@ static void say_line(struct cli *cli, const char *provider, const char *text) {
     fflush(cli->out.file);
     // The library's messages name the provider by themselves where they speak about it first.
     const size_t len = provider == NULL ? 0 : strlen(provider);
-    const bool named = len > 0 && strncmp(line, provider, len) == 0 && line[len] == ':';
+    const bool named = len > 0 && strncmp(line, provider, len) == 0 && (line[len] == ':' || line[len] == ' ');
     term_text(&cli->err, "llm-master: ");
     if (len > 0 && !named) {
         term_text(&cli->err, provider);
@@ -40,8 +40,45 @@ void cli_say(struct cli *cli, const char *provider, const char *format, ...) {
     say_line(cli, provider, text);
 }
 
+// What to do about a failure that came from the provider or the way to it; NULL: the message says it, or nothing can be done.
+static const char *advice_of(const llm_error *err) {
+    static const char look[] = "check its base URL; llm-master providers shows it";
+    if (err->http_status >= 300 && err->http_status < 400) {
+        return look;
+    }
+    switch (err->status) {
+    case LLM_E_AUTH: return "check the key; llm-master keys tells where it is from";
+    case LLM_E_PERMISSION: return "the key may not do this";
+    case LLM_E_NOT_FOUND: return "llm-master models lists what there is";
+    case LLM_E_TOO_LARGE: return "send less";
+    case LLM_E_CONTEXT_LENGTH: return "shorten it, or take a model with a larger context";
+    case LLM_E_RATE_LIMITED: return "try again later";
+    case LLM_E_QUOTA: return "see plan and billing at the provider";
+    case LLM_E_OVERLOADED:
+    case LLM_E_SERVER: return "try again";
+    case LLM_E_PROTOCOL: return "try again, or check its base URL; llm-master providers shows it";
+    case LLM_E_TRANSPORT: return err->http_status != 0 ? "try again" : look;
+    default: return NULL;
+    }
+}
+
 void cli_say_error(struct cli *cli, const llm_error *err) {
-    say_line(cli, err->provider, err->message[0] != '\0' ? err->message : llm_status_name(err->status));
+    const char *message = err->message[0] != '\0' ? err->message : llm_status_name(err->status);
+    const char *advice = advice_of(err);
+    // Messages of our own, which are there before anything was sent, say what to do.
+    const bool ours = err->http_status == 0 && err->status != LLM_E_TRANSPORT;
+    char line[1024];
+    if (ours || advice == NULL || strstr(message, "; ") != NULL) {
+        say_line(cli, err->provider, message);
+        return;
+    }
+    if (err->retry_after_ms > 0) {
+        snprintf(line, sizeof line, "%s; try again in %lld s", message,
+                 (long long)((err->retry_after_ms + 999) / 1000));
+    } else {
+        snprintf(line, sizeof line, "%s; %s", message, advice);
+    }
+    say_line(cli, err->provider, line);
 }
 
 int cli_usage(struct cli *cli, const struct cli_args *args, const char *format, ...) {

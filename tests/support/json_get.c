@@ -13,8 +13,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     const llm_str doc = host_text_str(&text);
-    const llm_str value =
-        llm_json_check(doc, 64, NULL) ? llm_json_pointer(llm_json_value(doc), host_str(argv[1])) : (llm_str){0};
+    const llm_str value = llm_json_check(doc, 64, NULL)
+                              ? llm_json_pointer(llm_json_value(doc), host_str(argv[1]))
+                              : (llm_str){0};
     struct host_text shown = {0};
     if (llm_json_type(value) == '"') {
         host_text_decoded(&shown, value);
