@@ -143,6 +143,7 @@ struct llm_call {
     struct llm_arena queue_arena;
     struct llm_queued *queue_first, *queue_last;
     llm_event pulled;
+    bool end_pulled;
 
     struct llm_route route;
     llm_instance *instance;

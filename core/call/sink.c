@@ -112,8 +112,16 @@ llm_status llm_call_next(llm_call *call, int timeout_ms, const llm_event **ret_e
         call->queue_last = NULL;
     }
     while (call->queue_first == NULL) {
-        if (call->ended) {
+        if (call->end_pulled) {
             return LLM_DONE;
+        }
+        if (call->ended) { // there was no memory to queue it: it comes all the same
+            call->end_pulled = true;
+            call->pulled = (llm_event){.size = (uint32_t)sizeof call->pulled,
+                                       .type = LLM_EVENT_END,
+                                       .status = call->response->error.status};
+            *ret_event = &call->pulled;
+            return LLM_OK;
         }
         const uint64_t now = llm_clock_us();
         if (timeout_ms >= 0 && now > until) {
@@ -125,6 +133,7 @@ llm_status llm_call_next(llm_call *call, int timeout_ms, const llm_event **ret_e
         }
     }
     call->pulled = call->queue_first->event;
+    call->end_pulled = call->pulled.type == LLM_EVENT_END;
     call->queue_first = call->queue_first->next;
     call->queue_last = call->queue_first == NULL ? NULL : call->queue_last;
     *ret_event = &call->pulled;

@@ -49,7 +49,7 @@ static void call_clear(struct llm_call *call) {
     llm_buf_reset(&call->error_body, KEEP_BYTES);
     llm_buf_reset(&call->head_text, KEEP_BYTES);
     llm_buf_reset(&call->scratch, KEEP_BYTES);
-    call->ready = call->freed = call->ended = call->opened = call->kept = false;
+    call->ready = call->freed = call->ended = call->opened = call->kept = call->end_pulled = false;
     atomic_store(&call->cancel_asked, false);
     call->queue_first = call->queue_last = NULL;
     call->job = NULL;

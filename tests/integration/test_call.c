@@ -477,6 +477,72 @@ START_TEST(every_allocation_fails_once) {
 }
 END_TEST
 
+// The same for a loop: start, pull, cancel, free.
+static bool pulling_with_failure(size_t n, llm_status *ret) {
+    llm_loop *loop = NULL;
+    llm_call *call = NULL, *other = NULL;
+    const llm_event *event;
+    const llm_query_args args = ask();
+    size_t ends = 0;
+    fail_alloc_after(n);
+    *ret = llm_loop_new(master, NULL, &loop, NULL);
+    if (*ret == LLM_OK) {
+        *ret = llm_call_start(loop, &args, &call, NULL);
+    }
+    if (*ret == LLM_OK) {
+        *ret = llm_call_start(loop, &args, &other, NULL);
+    }
+    if (*ret == LLM_OK) {
+        llm_call_cancel(other);
+        while ((*ret = llm_call_next(call, 1000, &event)) == LLM_OK && ends < 2) {
+            ends += event->type == LLM_EVENT_END ? 1 : 0;
+        }
+    }
+    const bool failed = fail_alloc_off();
+    // Whatever memory there was: a call that began is ended by one end event.
+    ck_assert_uint_eq(ends, call != NULL && *ret == LLM_DONE ? 1 : 0);
+    llm_call_free(call);
+    llm_call_free(other);
+    llm_loop_free(loop);
+    return failed;
+}
+
+START_TEST(every_allocation_of_a_loop_fails_once) {
+    for (size_t n = 0; n < 2000; n++) {
+        llm_status status;
+        if (!pulling_with_failure(n, &status)) {
+            ck_assert_int_eq(status, LLM_DONE);
+            return;
+        }
+        ck_assert_msg(status == LLM_E_NOMEM || status == LLM_DONE || status == LLM_E_LIMIT, "%zu: %d", n,
+                      (int)status);
+    }
+    ck_abort_msg("it never came through");
+}
+END_TEST
+
+static const char *const described[] = {"models", "providers", "keys", "plugins", "config", "doctor"};
+
+START_TEST(every_allocation_of_a_description_fails_once) {
+    for (size_t n = 0; n < 5000; n++) {
+        char *json = NULL;
+        size_t len = 0;
+        fail_alloc_after(n);
+        const llm_status status = llm_master_describe(master, described[_i], NULL, &json, &len, NULL);
+        const bool failed = fail_alloc_off();
+        if (!failed) {
+            ck_assert_int_eq(status, LLM_OK);
+            ck_assert_uint_eq(strlen(json), len);
+            llm_free(json);
+            return;
+        }
+        llm_free(json);
+        ck_assert_msg(status == LLM_E_NOMEM || status == LLM_OK, "%s %zu: %d", described[_i], n, (int)status);
+    }
+    ck_abort_msg("it never came through");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("call");
     TCase *tcase = tcase_create("call");
@@ -498,6 +564,9 @@ int main(void) {
     tcase_add_test(tcase, many_threads_ask_while_it_reloads);
     tcase_add_test(tcase, a_warm_call_allocates_what_the_plugin_does);
     tcase_add_test(tcase, every_allocation_fails_once);
+    tcase_add_test(tcase, every_allocation_of_a_loop_fails_once);
+    tcase_add_loop_test(tcase, every_allocation_of_a_description_fails_once, 0,
+                        (int)(sizeof described / sizeof described[0]));
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
