@@ -10,6 +10,20 @@ struct taker {
     uint32_t channel;
 };
 
+// The length of the valid UTF-8 at the start of text, at most max bytes.
+static size_t utf8_prefix(llm_str text, size_t max) {
+    size_t n = 0;
+    while (n < text.len) {
+        int valid;
+        const size_t len = llm_json_utf8_len(text.ptr + n, text.len - n, &valid);
+        if (!valid || n + len > max) {
+            break;
+        }
+        n += len;
+    }
+    return n;
+}
+
 // A decoded string that lives until the job is closed; a slice of the answer where it has no escapes.
 static llm_status text_of(llm_job *job, llm_str v, llm_str *ret) {
     *ret = llm_json_plain(v);
@@ -31,6 +45,9 @@ static llm_status give_text(void *ctx, llm_str value) {
 }
 
 static llm_status give_texts(struct taker *t, const struct view *view) {
+    if (t->picks->is_text_data && utf8_prefix(view->text, view->text.len) != view->text.len) {
+        return LLM_E_PROTOCOL;
+    }
     if (t->picks->is_text_data && view->text.len > 0) {
         TRY(t->out->text(t->out->ctx, CHOICE, LLM_TEXT_CONTENT, view->text.ptr, view->text.len));
     }
@@ -217,12 +234,11 @@ llm_status custom_picks_give(llm_job *job, const struct picks *picks, const stru
 // Copied: the answer is gone when the fault is read.  A number or an object as its JSON.
 static llm_str copy_of(llm_str v, char *buf, size_t cap) {
     size_t n = llm_json_decode(v, buf, cap);
-    if (v.ptr == NULL || n != SIZE_MAX) {
-        return v.ptr == NULL ? (llm_str){NULL, 0} : (llm_str){buf, n};
+    if (v.ptr != NULL && n == SIZE_MAX) {
+        n = utf8_prefix(v, cap);
+        memcpy(buf, v.ptr, n);
     }
-    n = v.len < cap ? v.len : cap;
-    memcpy(buf, v.ptr, n);
-    return (llm_str){buf, n};
+    return v.ptr == NULL ? (llm_str){NULL, 0} : (llm_str){buf, n};
 }
 
 static bool apply_rules(const struct errors *errors, const struct view *view, llm_fault *fault) {
@@ -253,9 +269,9 @@ void custom_fault_read(llm_job *job, const struct view *view, llm_fault *fault) 
     }
     if (view->doc.ptr == NULL && fault->message.ptr != job->message && view->text.len > 0 &&
         view->text.ptr[0] != '<') {
-        const size_t n = view->text.len < sizeof job->message ? view->text.len : sizeof job->message;
+        const size_t n = utf8_prefix(view->text, sizeof job->message);
         memcpy(job->message, view->text.ptr, n);
-        fault->message = (llm_str){job->message, n};
+        fault->message = n > 0 ? (llm_str){job->message, n} : fault->message;
     }
     (void)(apply_rules(own, view, fault) || apply_rules(all, view, fault));
 }

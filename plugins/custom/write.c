@@ -428,6 +428,16 @@ static bool is_elsewhere(const struct scope *scope, llm_str url) {
     return url.len > 0 && url.ptr[0] != '/' && (n != origin_len(base) || memcmp(url.ptr, base.ptr, n) != 0);
 }
 
+static bool has_control(llm_str text, unsigned char highest) {
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char c = (unsigned char)text.ptr[i];
+        if (c <= highest || c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static llm_status write_line(struct scope *scope, llm_str method, const struct text *url, struct line *line) {
     const llm_status there = has_all(scope, url);
     if (there <= 0) {
@@ -435,6 +445,9 @@ static llm_status write_line(struct scope *scope, llm_str method, const struct t
     }
     TRY(fill_line(scope, url, true, line));
     const llm_str text = {line->text, line->len};
+    if (has_control(text, ' ')) {
+        return refuse(scope, custom_str("url"), "the URL holds a blank or a control byte");
+    }
     if (url->parts[0].placeholder == NULL && climbs(text)) {
         return refuse(scope, custom_str("model"), "a value in the URL is \".\" or \"..\"");
     }
@@ -468,7 +481,11 @@ static llm_status write_headers(struct scope *scope, const struct request *reque
         TRY(there);
         if (there != 0) {
             TRY(fill_line(scope, &header->value, false, line));
-            TRY(write_header(scope, header->name, (llm_str){line->text, line->len}));
+            const llm_str value = {line->text, line->len};
+            if (has_control(value, 0x1f)) {
+                return refuse(scope, header->name, "a header field would hold a control byte");
+            }
+            TRY(write_header(scope, header->name, value));
         }
     }
     if (has_body && !is_named(request, "content-type")) {

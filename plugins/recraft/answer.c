@@ -60,14 +60,21 @@ static llm_str copy_string(llm_str v, char *buf, size_t cap) {
     return n == SIZE_MAX ? (llm_str){NULL, 0} : (llm_str){buf, n};
 }
 
+// As much as fits and is UTF-8, without blanks at the end.
 static llm_str copy_text(llm_str text, char *buf, size_t cap) {
-    size_t n = text.len < cap - 1 ? text.len : cap - 1;
+    size_t n = 0;
+    while (n < text.len) {
+        int valid;
+        const size_t len = llm_json_utf8_len(text.ptr + n, text.len - n, &valid);
+        if (!valid || n + len >= cap) {
+            break;
+        }
+        n += len;
+    }
     while (n > 0 && (text.ptr[n - 1] == '\n' || text.ptr[n - 1] == '\r' || text.ptr[n - 1] == ' ')) {
         n--;
     }
-    if (n > 0) {
-        memcpy(buf, text.ptr, n);
-    }
+    memcpy(buf, text.ptr, n);
     buf[n] = '\0';
     return (llm_str){buf, n};
 }
@@ -88,7 +95,8 @@ void recraft_fault_read(llm_job *job, llm_str body, llm_fault *fault) {
         fault->provider_code = code.len > 0 ? code : fault->provider_code;
         fault->message = message.len > 0 ? message : fault->message;
     } else if (body.len > 0 && body.ptr[0] != '<') {
-        fault->message = copy_text(body, job->message, sizeof job->message);
+        const llm_str message = copy_text(body, job->message, sizeof job->message);
+        fault->message = message.len > 0 ? message : fault->message;
     }
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (mentions(job->code, meanings[i].words) || mentions(job->message, meanings[i].words)) {

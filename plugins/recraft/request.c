@@ -414,7 +414,7 @@ static llm_status write_body(struct body *b) {
         write_list(b, job->operation->files);
     }
     if ((takes & MAY_BE_INPAINT) && recraft_field(args, "strength").ptr == NULL) {
-        TRY(warn(b, "param_added", recraft_str("strength"), STRENGTH));
+        TRY(warn(b, "param_added", recraft_str("strength"), "an edit needs one: " STRENGTH " is sent"));
         llm_json_name(&b->json, "strength");
         llm_json_raw(&b->json, recraft_str(STRENGTH));
     }
