@@ -30,7 +30,8 @@ static struct llm_arena_block *take_block(struct llm_arena *arena, size_t size) 
     if (room > SIZE_MAX - sizeof(struct llm_arena_block)) {
         return NULL;
     }
-    struct llm_arena_block *block = llm_mem_new(sizeof *block + room);
+    // Not zeroed here: llm_arena_new() does that for what is cut.
+    struct llm_arena_block *block = llm_mem_resize(NULL, sizeof *block + room);
     if (block != NULL) {
         block->size = room;
     }

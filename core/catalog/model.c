@@ -6,91 +6,99 @@
 #include "base/limits.h"
 #include "llm_json.h"
 
+#define LIMIT_MAX (INT64_C(1) << 40) // tokens
+
 // One entry while it is read.
 struct making {
     struct llm_build *build;
+    const struct llm_document *doc; // for the place of what is missing
+    llm_str text;
     struct llm_model model;
     llm_str *operations;
     size_t n_operations;
 };
 
-typedef bool (*price_fn)(llm_str text, int64_t *ret);
+enum member_kind { PER_MTOK, PER_ONE, ID, OPERATION, LIMIT, ALIASES, FOR_PEOPLE };
 
-static const struct {
+// at: in struct llm_price or, of a limit, in struct llm_model.
+static const struct member {
     llm_str name;
-    price_fn parse;
-    size_t at; // in struct llm_price
-} price_members[] = {
-    {LLM_STR_INIT("input_per_mtok"), llm_price_parse_per_million, offsetof(struct llm_price, input)},
-    {LLM_STR_INIT("output_per_mtok"), llm_price_parse_per_million, offsetof(struct llm_price, output)},
-    {LLM_STR_INIT("cache_read_per_mtok"), llm_price_parse_per_million,
-     offsetof(struct llm_price, cache_read)},
-    {LLM_STR_INIT("cache_write_per_mtok"), llm_price_parse_per_million,
-     offsetof(struct llm_price, cache_write)},
-    {LLM_STR_INIT("cache_write_1h_per_mtok"), llm_price_parse_per_million,
-     offsetof(struct llm_price, cache_write_1h)},
-    {LLM_STR_INIT("reasoning_per_mtok"), llm_price_parse_per_million, offsetof(struct llm_price, reasoning)},
-    {LLM_STR_INIT("audio_input_per_mtok"), llm_price_parse_per_million,
-     offsetof(struct llm_price, audio_input)},
-    {LLM_STR_INIT("audio_output_per_mtok"), llm_price_parse_per_million,
-     offsetof(struct llm_price, audio_output)},
-    {LLM_STR_INIT("per_image"), llm_price_parse_usd, offsetof(struct llm_price, image)},
-    {LLM_STR_INIT("per_request"), llm_price_parse_usd, offsetof(struct llm_price, request)},
-    {LLM_STR_INIT("per_character"), llm_price_parse_usd, offsetof(struct llm_price, character)},
-    {LLM_STR_INIT("per_second"), llm_price_parse_usd, offsetof(struct llm_price, second)},
+    enum member_kind kind;
+    size_t at;
+} members[] = {
+    {LLM_STR_INIT("id"), ID, 0},
+    {LLM_STR_INIT("input_per_mtok"), PER_MTOK, offsetof(struct llm_price, input)},
+    {LLM_STR_INIT("output_per_mtok"), PER_MTOK, offsetof(struct llm_price, output)},
+    {LLM_STR_INIT("cache_read_per_mtok"), PER_MTOK, offsetof(struct llm_price, cache_read)},
+    {LLM_STR_INIT("context_tokens"), LIMIT, offsetof(struct llm_model, context_tokens)},
+    {LLM_STR_INIT("output_tokens"), LIMIT, offsetof(struct llm_model, output_tokens_max)},
+    {LLM_STR_INIT("abilities"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("operation"), OPERATION, 0},
+    {LLM_STR_INIT("aliases"), ALIASES, 0},
+    {LLM_STR_INIT("cache_write_per_mtok"), PER_MTOK, offsetof(struct llm_price, cache_write)},
+    {LLM_STR_INIT("cache_write_1h_per_mtok"), PER_MTOK, offsetof(struct llm_price, cache_write_1h)},
+    {LLM_STR_INIT("reasoning_per_mtok"), PER_MTOK, offsetof(struct llm_price, reasoning)},
+    {LLM_STR_INIT("audio_input_per_mtok"), PER_MTOK, offsetof(struct llm_price, audio_input)},
+    {LLM_STR_INIT("audio_output_per_mtok"), PER_MTOK, offsetof(struct llm_price, audio_output)},
+    {LLM_STR_INIT("per_image"), PER_ONE, offsetof(struct llm_price, image)},
+    {LLM_STR_INIT("per_request"), PER_ONE, offsetof(struct llm_price, request)},
+    {LLM_STR_INIT("per_character"), PER_ONE, offsetof(struct llm_price, character)},
+    {LLM_STR_INIT("per_second"), PER_ONE, offsetof(struct llm_price, second)},
+    {LLM_STR_INIT("provider"), FOR_PEOPLE, 0}, // in models.d, where it was read before
+    {LLM_STR_INIT("title"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("notes"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("source"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("as_of"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("limits"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("custom"), FOR_PEOPLE, 0},
 };
 
-static const llm_str other_members[] = {
-    LLM_STR_INIT("provider"),      LLM_STR_INIT("id"),
-    LLM_STR_INIT("operation"),     LLM_STR_INIT("context_tokens"),
-    LLM_STR_INIT("output_tokens"), LLM_STR_INIT("aliases"),
-    LLM_STR_INIT("abilities"),     LLM_STR_INIT("title"),
-    LLM_STR_INIT("notes"),         LLM_STR_INIT("source"),
-    LLM_STR_INIT("as_of"),         LLM_STR_INIT("limits"),
-    LLM_STR_INIT("custom"),
-};
+#define MEMBERS (sizeof members / sizeof members[0])
 
 // A price is a string, or a number whose text is taken.
-static llm_status read_price(struct making *m, const struct llm_source_member *member, size_t row,
-                             llm_error *err) {
-    llm_str text = member->value;
-    if (llm_json_type(text) == '"') {
-        text = llm_json_plain(text);
-    }
-    int64_t *price = (int64_t *)(void *)((char *)&m->model.price + price_members[row].at);
-    if (text.ptr == NULL || !price_members[row].parse(text, price)) {
+static llm_status read_price(struct making *m, const struct llm_source_member *member,
+                             const struct member *row, llm_error *err) {
+    const bool is_text = llm_json_type(member->value) == '"';
+    const llm_str text = is_text ? llm_json_plain(member->value) : member->value;
+    int64_t *price = (int64_t *)(void *)((char *)&m->model.price + row->at);
+    const bool per_one = row->kind == PER_ONE;
+    if (text.ptr == NULL ||
+        !(per_one ? llm_price_parse_usd(text, price) : llm_price_parse_per_million(text, price))) {
         return llm_document_fail(
             member->doc, member->value, err,
             "%.*s must be a decimal number of USD such as \"0.15\": no sign, no exponent, at most "
             "%d decimals",
-            LLM_FMT(price_members[row].name), price_members[row].parse == llm_price_parse_usd ? 12 : 6);
+            LLM_FMT(row->name), per_one ? 12 : 6);
     }
     m->model.price.known = true;
     return LLM_OK;
 }
 
-static llm_status read_limit(const struct llm_source *source, const char *name, int64_t *ret,
-                             llm_error *err) {
-    const struct llm_source_member member = llm_source_get(source, name);
-    *ret = -1;
-    return member.value.ptr == NULL
-               ? LLM_OK
-               : llm_document_int(member.doc, member.value, name, 0, INT64_C(1) << 40, ret, err);
+static llm_status read_id(struct making *m, const struct llm_source_member *member, llm_error *err) {
+    const llm_status status =
+        llm_document_string(member->doc, member->value, "id", &m->build->snapshot->arena, &m->model.id, err);
+    return status == LLM_OK && m->model.id.len > LLM_MAX_MODEL_BYTES
+               ? llm_document_fail(member->doc, member->value, err, "id is longer than %u bytes",
+                                   LLM_MAX_MODEL_BYTES)
+               : status;
 }
 
-#define PRICES (sizeof price_members / sizeof price_members[0])
-#define OTHERS (sizeof other_members / sizeof other_members[0])
-
-static llm_str member_name(size_t i) {
-    return i < PRICES ? price_members[i].name : other_members[i - PRICES];
+static llm_status read_aliases(struct making *m, const struct llm_source_member *member, llm_error *err) {
+    llm_str *list = NULL;
+    size_t count = 0;
+    const llm_status status = llm_document_strings(member->doc, member->value, "aliases",
+                                                   &m->build->snapshot->arena, &list, &count, err);
+    m->model.aliases = list;
+    m->model.n_aliases = status == LLM_OK ? count : 0;
+    return status;
 }
 
 static llm_status fail_unknown(const struct llm_source_member *member, llm_error *err) {
     llm_str near = {0};
     size_t near_distance = 4;
-    for (size_t i = 0; i < PRICES + OTHERS; i++) {
-        const size_t distance = llm_str_distance(member->name, member_name(i));
-        near = distance < near_distance ? member_name(i) : near;
+    for (size_t i = 0; i < MEMBERS; i++) {
+        const size_t distance = llm_str_distance(member->name, members[i].name);
+        near = distance < near_distance ? members[i].name : near;
         near_distance = distance < near_distance ? distance : near_distance;
     }
     return near.ptr != NULL ? llm_document_fail(member->doc, member->value, err,
@@ -100,124 +108,142 @@ static llm_status fail_unknown(const struct llm_source_member *member, llm_error
                                                 "unknown member \"%.*s\" of a model", LLM_FMT(member->name));
 }
 
-// Member names are ours here: one that is not known is a mistake.
-static llm_status read_prices(struct making *m, const struct llm_source *source, llm_error *err) {
-    llm_status status = LLM_OK;
-    for (size_t i = 0; status == LLM_OK && i < source->n_members; i++) {
-        const struct llm_source_member *member = &source->members[i];
-        size_t k = 0;
-        while (k < PRICES + OTHERS && !llm_str_eq(member->name, member_name(k))) {
-            k++;
-        }
-        if (k < PRICES) {
-            status = read_price(m, member, k, err);
-        } else if (k == PRICES + OTHERS) {
-            status = fail_unknown(member, err);
-        }
+// Member names are ours here: one that is not known is a mistake.  *seen: a bit for each that was there.
+static llm_status read_member(struct making *m, const struct llm_source_member *member, uint64_t *seen,
+                              llm_error *err) {
+    size_t i = 0;
+    while (i < MEMBERS && !llm_str_eq(member->name, members[i].name)) {
+        i++;
     }
-    return status;
+    if (i == MEMBERS) {
+        return fail_unknown(member, err);
+    }
+    if ((*seen & UINT64_C(1) << i) != 0) {
+        return llm_document_fail(member->doc, member->value, err, "\"%.*s\" stands twice",
+                                 LLM_FMT(member->name));
+    }
+    *seen |= UINT64_C(1) << i;
+    switch (members[i].kind) {
+    case PER_MTOK:
+    case PER_ONE: return read_price(m, member, &members[i], err);
+    case ID: return read_id(m, member, err);
+    case OPERATION:
+        return llm_document_strings(member->doc, member->value, "operation", &m->build->snapshot->arena,
+                                    &m->operations, &m->n_operations, err);
+    case LIMIT:
+        return llm_document_int(member->doc, member->value, members[i].name.ptr, 0, LIMIT_MAX,
+                                (int64_t *)(void *)((char *)&m->model + members[i].at), err);
+    case ALIASES: return read_aliases(m, member, err);
+    case FOR_PEOPLE: break;
+    }
+    return LLM_OK;
 }
 
-static llm_status read_operations(struct making *m, const struct llm_source *source, llm_error *err) {
-    static llm_str chat[] = {LLM_STR_INIT("chat")};
-    const struct llm_source_member member = llm_source_get(source, "operation");
-    m->operations = chat;
-    m->n_operations = 1;
-    return member.value.ptr == NULL
-               ? LLM_OK
-               : llm_document_strings(member.doc, member.value, "operation", &m->build->snapshot->arena,
-                                      &m->operations, &m->n_operations, err);
-}
-
-static llm_status read_aliases(struct making *m, const struct llm_source *source, llm_error *err) {
-    const struct llm_source_member member = llm_source_get(source, "aliases");
-    llm_str *list = NULL;
-    size_t count = 0;
-    if (member.value.ptr == NULL) {
-        return LLM_OK;
-    }
-    const llm_status status = llm_document_strings(member.doc, member.value, "aliases",
-                                                   &m->build->snapshot->arena, &list, &count, err);
-    m->model.aliases = list;
-    m->model.n_aliases = status == LLM_OK ? count : 0;
-    return status;
-}
-
-static llm_status read_entry(struct making *m, const struct llm_source *source, llm_error *err) {
-    struct llm_model *model = &m->model;
-    const struct llm_source_member id = llm_source_get(source, "id");
-    if (id.value.ptr == NULL) {
-        return llm_document_fail(source->doc, source->text, err, "a model has no \"id\"");
-    }
-    *model = (struct llm_model){.price = LLM_PRICE_NONE};
-    llm_status status =
-        llm_document_string(id.doc, id.value, "id", &m->build->snapshot->arena, &model->id, err);
-    if (status == LLM_OK && model->id.len > LLM_MAX_MODEL_BYTES) {
-        status = llm_document_fail(id.doc, id.value, err, "id is longer than %u bytes", LLM_MAX_MODEL_BYTES);
-    }
-    status = status == LLM_OK ? read_prices(m, source, err) : status;
-    status = status == LLM_OK ? read_limit(source, "context_tokens", &model->context_tokens, err) : status;
-    status = status == LLM_OK ? read_limit(source, "output_tokens", &model->output_tokens_max, err) : status;
-    status = status == LLM_OK ? read_operations(m, source, err) : status;
-    status = status == LLM_OK ? read_aliases(m, source, err) : status;
-    return status == LLM_OK ? llm_source_json(m->build, source, &model->json) : status;
-}
-
-static llm_status add_entry(struct llm_build *build, struct llm_provider *provider,
-                            const struct llm_source *source) {
+// Into the snapshot's list, once for each operation.
+static llm_status append(struct making *m, struct llm_provider *provider, llm_str origin) {
+    struct llm_build *build = m->build;
     struct llm_snapshot *s = build->snapshot;
-    struct making making = {.build = build};
-    llm_error inner = LLM_ERROR_INIT;
-    llm_status status = read_entry(&making, source, &inner);
-    if (status == LLM_E_CONFIG) {
-        return llm_build_refuse(build, source->origin, llm_str_from(inner.message));
-    }
-    for (size_t i = 0; status == LLM_OK && i < making.n_operations; i++) {
+    m->model.provider = provider;
+    for (size_t i = 0; i < m->n_operations; i++) {
         if (s->n_models >= LLM_MAX_MODELS) {
-            return llm_build_refuse(build, source->origin, LLM_STR("too many models"));
+            return llm_build_refuse(build, origin, LLM_STR("too many models"));
         }
         struct llm_model *list =
             llm_arena_grow(&s->arena, s->models, s->n_models, &build->cap_models, sizeof *list);
         if (list == NULL) {
             return llm_build_no_memory(build);
         }
-        making.model.provider = provider;
-        making.model.operation = making.operations[i];
-        list[s->n_models++] = making.model;
+        m->model.operation = m->operations[i];
+        list[s->n_models++] = m->model;
         s->models = list;
         provider->n_models++;
     }
-    return status == LLM_E_NOMEM ? llm_build_no_memory(build) : status;
+    return LLM_OK;
 }
+
+// The members of an entry, from its text or (when it was laid over another) from its source.
+static llm_status read_entry(struct making *m, const struct llm_source *source, llm_error *err) {
+    uint64_t seen = 0;
+    llm_status status = LLM_OK;
+    for (size_t i = 0; source != NULL && status == LLM_OK && i < source->n_members; i++) {
+        status = read_member(m, &source->members[i], &seen, err);
+    }
+    if (source == NULL && llm_json_type(m->text) != '{') {
+        return llm_document_fail(m->doc, m->text, err, "an object belongs here");
+    }
+    llm_json_iter it = llm_json_begin(m->text);
+    while (source == NULL && status == LLM_OK && llm_json_next(&it)) {
+        struct llm_source_member member = {llm_json_plain(it.name), it.value, m->doc};
+        if (member.name.ptr == NULL) {
+            status = llm_document_string(m->doc, it.name, "a member's name", &m->build->scratch, &member.name,
+                                         err);
+        }
+        status = status == LLM_OK ? read_member(m, &member, &seen, err) : status;
+    }
+    if (status == LLM_OK && m->model.id.ptr == NULL) {
+        status = llm_document_fail(m->doc, m->text, err, "a model has no \"id\"");
+    }
+    return status;
+}
+
+// source: NULL: the entry is as its text says.
+static llm_status add_entry(struct llm_build *build, struct llm_provider *provider,
+                            const struct llm_document *doc, llm_str text, const struct llm_source *source,
+                            llm_str origin) {
+    static llm_str chat[] = {LLM_STR_INIT("chat")};
+    struct making making = {
+        .build = build,
+        .doc = doc,
+        .text = text,
+        .model = {.price = LLM_PRICE_NONE, .context_tokens = -1, .output_tokens_max = -1},
+        .operations = chat,
+        .n_operations = 1,
+    };
+    llm_error inner = LLM_ERROR_INIT;
+    llm_status status = read_entry(&making, source, &inner);
+    if (status == LLM_E_CONFIG) {
+        return llm_build_refuse(build, origin, llm_str_from(inner.message));
+    }
+    if (status == LLM_OK && source != NULL) {
+        status = llm_source_json(build, source, &making.model.json);
+    } else if (status == LLM_OK) {
+        making.model.json = llm_arena_dup(&build->snapshot->arena, text);
+        status = making.model.json.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+    }
+    return status == LLM_OK ? append(&making, provider, origin) : llm_build_no_memory(build);
+}
+
+static llm_status add_own(struct llm_build *build, struct llm_provider *provider,
+                          const struct llm_source *source) {
+    const struct llm_source_member models = llm_source_get(source, "models");
+    llm_status status = LLM_OK;
+    llm_json_iter it = llm_json_begin(models.value);
+    while (models.value.ptr != NULL && status == LLM_OK && llm_json_next(&it)) {
+        status = add_entry(build, provider, models.doc, it.value, NULL, source->origin);
+    }
+    return status;
+}
+
+// ---- with what models.d says --------------------------------------------------------------------------------
 
 // The entries of the provider's own "models", as sources.
 static llm_status own_entries(struct llm_build *build, const struct llm_source *provider,
-                              struct llm_source **ret, size_t *ret_count) {
+                              struct llm_source_list *ret) {
     const struct llm_source_member models = llm_source_get(provider, "models");
-    const size_t count = models.value.ptr != NULL ? llm_json_count(models.value) : 0;
-    struct llm_source *list = llm_arena_new(&build->scratch, (count + 1) * sizeof *list);
-    if (list == NULL) {
-        return llm_build_no_memory(build);
-    }
-    size_t kept = 0;
     llm_json_iter it = llm_json_begin(models.value);
-    while (count > 0 && llm_json_next(&it)) {
+    llm_status status = LLM_OK;
+    while (models.value.ptr != NULL && status == LLM_OK && llm_json_next(&it)) {
         llm_error inner = LLM_ERROR_INIT;
         struct llm_source entry = {.origin = provider->origin};
-        llm_status status = llm_source_read(build, models.doc, it.value, &entry, &inner);
+        status = llm_source_read(build, models.doc, it.value, &entry, &inner);
         if (status == LLM_OK) {
             entry.id = llm_json_plain(llm_source_get(&entry, "id").value);
-            list[kept++] = entry;
+            status = llm_source_append(build, ret, &entry);
         } else if (status != LLM_E_NOMEM) {
             status = llm_build_refuse(build, provider->origin, llm_str_from(inner.message));
         }
-        if (status != LLM_OK) {
-            return status;
-        }
     }
-    *ret = list;
-    *ret_count = kept;
-    return LLM_OK;
+    return status;
 }
 
 // Does an entry of models.d speak of this one?
@@ -227,38 +253,40 @@ static bool fits(const struct llm_source *over, const struct llm_source *entry) 
            (operation.ptr == NULL || llm_str_eq(operation, llm_source_get(entry, "operation").value));
 }
 
+// Lay an entry of models.d over those that it speaks of, or add it.
+static llm_status lay_over(struct llm_build *build, struct llm_source_list *entries,
+                           const struct llm_source *over) {
+    llm_status status = LLM_OK;
+    bool used = false;
+    for (size_t i = 0; status == LLM_OK && i < entries->count; i++) {
+        if (fits(over, &entries->items[i])) {
+            status = llm_source_lay_over(build, &entries->items[i], over, &entries->items[i]);
+            used = true;
+        }
+    }
+    return status == LLM_OK && !used ? llm_source_append(build, entries, over) : status;
+}
+
 llm_status llm_models_build(struct llm_build *build, struct llm_provider *provider,
                             const struct llm_source *source) {
-    struct llm_source *entries = NULL;
-    size_t count = 0;
-    llm_status status = own_entries(build, source, &entries, &count);
+    struct llm_source_list entries = {0};
+    bool alone = true;
     provider->first_model = build->snapshot->n_models;
-    struct llm_source_list added = {0};
+    for (size_t i = 0; i < build->models.count; i++) {
+        alone = alone && !llm_str_eq(build->models.items[i].name, provider->name);
+    }
+    if (alone) {
+        return add_own(build, provider, source);
+    }
+    llm_status status = own_entries(build, source, &entries);
     for (size_t i = 0; status == LLM_OK && i < build->models.count; i++) {
-        const struct llm_source *over = &build->models.items[i];
-        bool used = false;
-        if (!llm_str_eq(over->name, provider->name)) {
-            continue;
+        if (llm_str_eq(build->models.items[i].name, provider->name)) {
+            status = lay_over(build, &entries, &build->models.items[i]);
         }
-        for (size_t k = 0; status == LLM_OK && k < count; k++) {
-            if (fits(over, &entries[k])) {
-                status = llm_source_lay_over(build, &entries[k], over, &entries[k]);
-                used = true;
-            }
-        }
-        for (size_t k = 0; status == LLM_OK && k < added.count; k++) {
-            if (fits(over, &added.items[k])) {
-                status = llm_source_lay_over(build, &added.items[k], over, &added.items[k]);
-                used = true;
-            }
-        }
-        status = status == LLM_OK && !used ? llm_source_append(build, &added, over) : status;
     }
-    for (size_t k = 0; status == LLM_OK && k < count; k++) {
-        status = add_entry(build, provider, &entries[k]);
-    }
-    for (size_t k = 0; status == LLM_OK && k < added.count; k++) {
-        status = add_entry(build, provider, &added.items[k]);
+    for (size_t i = 0; status == LLM_OK && i < entries.count; i++) {
+        const struct llm_source *entry = &entries.items[i];
+        status = add_entry(build, provider, entry->doc, entry->text, entry, entry->origin);
     }
     return status;
 }

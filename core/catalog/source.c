@@ -70,14 +70,7 @@ llm_status llm_source_read(struct llm_build *build, const struct llm_document *d
     if (llm_json_type(object) != '{') {
         return llm_document_fail(doc, object, err, "an object belongs here");
     }
-    const size_t count = llm_json_count(object);
-    ret->members = llm_arena_new(&build->scratch, (count + 1) * sizeof *ret->members);
-    if (count > LLM_MAX_SOURCE_MEMBERS) {
-        return llm_document_fail(doc, object, err, "more than %u members", LLM_MAX_SOURCE_MEMBERS);
-    }
-    if (ret->members == NULL) {
-        return llm_build_no_memory(build);
-    }
+    size_t cap = 0;
     ret->text = object;
     ret->doc = doc;
     llm_json_iter it = llm_json_begin(object);
@@ -92,9 +85,18 @@ llm_status llm_source_read(struct llm_build *build, const struct llm_document *d
                 status = llm_document_fail(doc, it.name, err, "\"%.*s\" stands twice", LLM_FMT(name));
             }
         }
+        if (status == LLM_OK && ret->n_members >= LLM_MAX_SOURCE_MEMBERS) {
+            status = llm_document_fail(doc, it.name, err, "more than %u members", LLM_MAX_SOURCE_MEMBERS);
+        }
         if (status != LLM_OK) {
             return status;
         }
+        struct llm_source_member *list =
+            llm_arena_grow(&build->scratch, ret->members, ret->n_members, &cap, sizeof *list);
+        if (list == NULL) {
+            return llm_build_no_memory(build);
+        }
+        ret->members = list;
         ret->members[ret->n_members++] = (struct llm_source_member){name, it.value, doc};
     }
     return LLM_OK;
