@@ -33,6 +33,10 @@ static void end_cell(struct table *table, size_t from) {
     if (table->text.len == from) {
         host_text_text(&table->text, "-");
     }
+    for (size_t i = from; i < table->text.len; i++) {
+        const unsigned char c = (unsigned char)table->text.ptr[i];
+        table->text.ptr[i] = c < 0x20 || c == 0x7f ? ' ' : table->text.ptr[i];
+    }
     const size_t width = characters((llm_str){table->text.ptr + from, table->text.len - from});
     size_t *widest = &table->widths[table->n_cells % table->n_columns];
     *widest = width > *widest ? width : *widest;
@@ -67,7 +71,7 @@ static void print_cell(const struct table *table, struct term *term, size_t colu
 }
 
 void table_print(struct table *table, struct term *term) {
-    size_t from = 0;
+    size_t from = 0, column = 0;
     term_style(term, "1");
     for (size_t i = 0; i < table->n_columns; i++) {
         print_cell(table, term, i, host_str(table->heads[i]));
@@ -75,7 +79,8 @@ void table_print(struct table *table, struct term *term) {
     term_style(term, "0");
     for (size_t i = 0; i < table->n_cells; i++) {
         const llm_str text = {table->text.ptr + from, table->ends[i] - from};
-        print_cell(table, term, i % table->n_columns, text);
+        print_cell(table, term, column, text);
+        column = column + 1 < table->n_columns ? column + 1 : 0;
         from = table->ends[i];
     }
     host_text_done(&table->text);

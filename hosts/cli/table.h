@@ -19,7 +19,7 @@ struct table {
 
 // heads: static.
 struct table table_new(const char *const *heads, size_t n_columns);
-void table_cell(struct table *table, llm_str text);   // absent or empty: "-"
+void table_cell(struct table *table, llm_str text);   // absent or empty: "-"; control bytes are blanks
 void table_string(struct table *table, llm_str json); // a JSON string, decoded; other values as they stand
 // Print it, and free it.
 void table_print(struct table *table, struct term *term);

@@ -146,6 +146,10 @@ static const struct {
 } services[] = {
     {"POST", "*/chat/completions", "demo chat", llm_sim_demo_chat},
     {"POST", "*/talk", "demo talk", llm_sim_demo_talk},
+    {"POST", "*/talk/*", "demo bird", llm_sim_demo_bird},
+    {"POST", "*/jobs", "demo job", llm_sim_demo_submit},
+    {"GET", "*/jobs/*", "demo look", llm_sim_demo_look},
+    {"GET", "*/albums/*", "demo album", llm_sim_demo_album},
     {"POST", "*/embeddings", "demo embeddings", llm_sim_demo_embeddings},
     {"POST", "*/images/*", "demo images", llm_sim_demo_images},
     {"GET", "*/models", "demo models", answer_models},

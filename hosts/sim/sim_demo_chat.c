@@ -19,8 +19,7 @@ static void add_content(struct host_text *text, llm_str content) {
     }
 }
 
-// Fill demo->answer from what the user said; gives the words of it that may be sent.
-static size_t make_answer(struct llm_sim_demo *demo, llm_str said, int64_t words_max, bool *ret_cut) {
+size_t llm_sim_demo_say(struct llm_sim_demo *demo, llm_str said, int64_t words_max, bool *ret_cut) {
     host_text_text(&demo->answer, "You said: ");
     const llm_str start = llm_sim_demo_first_words(said, LLM_SIM_MAX_DEMO_WORDS - 16);
     host_text_add(&demo->answer, start.ptr, start.len);
@@ -171,7 +170,7 @@ void llm_sim_demo_chat(struct llm_sim_demo *demo, const struct llm_sim_request *
     llm_json_bool(llm_json_get(body, "stream"), &stream);
     llm_json_bool(llm_json_get(llm_json_get(body, "stream_options"), "include_usage"), &with_usage);
     chat.created = (int64_t)time(NULL);
-    chat.output_tokens = make_answer(demo, host_text_str(&demo->text), words_max, &chat.cut);
+    chat.output_tokens = llm_sim_demo_say(demo, host_text_str(&demo->text), words_max, &chat.cut);
     const llm_str answer = llm_sim_demo_first_words(host_text_str(&demo->answer), chat.output_tokens);
     if (stream) {
         answer_stream(&chat, answer, with_usage != 0);
@@ -219,7 +218,7 @@ void llm_sim_demo_talk(struct llm_sim_demo *demo, const struct llm_sim_request *
     host_text_decoded(&demo->text, say);
     const llm_str said = host_text_str(&demo->text);
     const size_t in = llm_sim_demo_words(said);
-    const size_t out = make_answer(demo, said, -1, &cut);
+    const size_t out = llm_sim_demo_say(demo, said, -1, &cut);
     llm_str answer = host_text_str(&demo->answer);
     if (!stream) {
         add_talk(made, false, answer, true, in, out);

@@ -61,8 +61,8 @@ void host_text_minified(struct host_text *buf, llm_str json);
 // Line and column (both from 1, in bytes) of an offset.
 void host_text_place(llm_str text, size_t offset, unsigned *ret_line, unsigned *ret_column);
 
-// Append what a descriptor gives until its end; name stands in messages.  Errors as host_text_file().
-llm_status host_text_fd(struct host_text *buf, int fd, const char *name, llm_error *err);
+// Append what a descriptor gives until its end; path stands in messages.  Errors as host_text_file().
+llm_status host_text_fd(struct host_text *buf, int fd, const char *path, llm_error *err);
 
 // Write status and message into err (nullable), and give status back.
 llm_status host_fail(llm_error *err, llm_status status, const char *format, ...)

@@ -4,8 +4,10 @@
 . "$(dirname "$0")/../support/tap.sh"
 
 start_sim
-settings '{"base_urls": {"recraft": "'"$url"'/v1", "openai": "'"$url"'/v1"},
-           "keys": {"recraft": {"value": "the-key"}, "openai": {"value": "other-key"}}}'
+mkdir -p "$home/.config/llm-master/providers.d"
+cp "$LLM_TEST_SOURCE/examples/providers.d/darkroom.json" "$home/.config/llm-master/providers.d/"
+settings '{"base_urls": {"recraft": "'"$url"'/v1", "openai": "'"$url"'/v1", "darkroom": "'"$url"'/api"},
+           "keys": {"recraft": {"value": "the-key"}, "openai": {"value": "other-key"}, "darkroom": {"value": "third-key"}}}'
 cd "$work" || exit 1
 
 run image -m recraftv3 'a red car'
@@ -39,4 +41,8 @@ run image -m recraftv3 -a https://example.org/x.png 'a cat'
 exits 'a URL is no file' 2 'image: -a takes a file here; *'
 run image -u -m recraftv3 -p n=2 'two'
 like 'facts' "$(cat "$err")" 'recraftv3 via recraft | 2 images | $0.08 | [0-9].[0-9]* s'
+run image -m darkroom-35mm -p n=2 -o print.png 'a cat'
+is 'a job that is waited for' "$status $(cat "$out")" '0 print-1.png  32x32  3172 bytes
+print-2.png  32x32  3172 bytes'
+fits 'it was looked at twice' sh -c "[ \$(grep -c '\"answer\":\"demo look\"' '$log') = 2 ]"
 done_testing

@@ -141,4 +141,13 @@ is 'a request from a pipe, another model' "$status $(last /model)" '0 gpt-4o'
 run request dance "$work/request.json"
 like 'an operation that nobody has' "$status $(cat "$err")" '1 llm-master: openai*"dance"*'
 is 'its failure as JSON' "$(member /error/code)" unsupported
+
+mkdir -p "$home/.config/llm-master/providers.d"
+cp "$LLM_TEST_SOURCE/examples/providers.d/parrot.json" "$home/.config/llm-master/providers.d/"
+settings '{"base_urls": {"parrot": "'"$url"'/v2"}, "keys": {"parrot": {"value": "the-key"}}}'
+run query -u -m parrot-grey 'Hello there'
+is 'a service that only a file describes' "$status $(cat "$out")" "0 You said: Hello there - and this is the simulator's answer."
+like 'its facts' "$(cat "$err")" 'parrot-grey via parrot | 2 in + 11 out | $0.0000092 | *'
+run query --no-stream --json -p max_tokens=2 -m parrot-grey x
+is 'it, in one piece' "$(member /content) $(member /finish_reason)" 'You said:  length'
 done_testing
