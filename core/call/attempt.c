@@ -130,7 +130,7 @@ static llm_status end_of_body(struct llm_call *call, llm_status transport) {
 
 // The next bytes.  LLM_OK: go on; LLM_DONE: the answer is complete, whatever may follow; negative: it failed.
 static llm_status feed(struct llm_call *call, const void *p, size_t n) {
-    call->activity_us = llm_clock_us();
+    call->activity_us = call->loop->reactor.now_us;
     if (!call->answer_is_2xx) {
         const size_t room = LLM_MAX_ERROR_BYTES - call->error_body.len;
         return llm_buf_put(&call->error_body, p, n < room ? n : room);

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 
 // Limits come here: a call that must wait for its turn pauses, one that may not go on is decided.
@@ -108,13 +107,13 @@ static void arm(struct llm_call *call) {
 
 void llm_call_phase(struct llm_call *call, enum llm_phase phase) {
     call->phase = phase;
-    call->activity_us = llm_clock_us();
+    call->activity_us = call->loop->reactor.now_us;
     arm(call);
 }
 
 void llm_call_on_timer(struct llm_timer *timer) {
     struct llm_call *call = (struct llm_call *)(void *)((char *)timer - offsetof(struct llm_call, timer));
-    const uint64_t now = llm_clock_us();
+    const uint64_t now = call->loop->reactor.now_us;
     if (call->phase == LLM_PHASE_NONE) {
         return;
     }

@@ -96,7 +96,7 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *ctx) {
         llm_timer_clear(http->reactor, &http->timer);
         return 0;
     }
-    const uint64_t at = timeout_ms == 0 ? 1 : llm_clock_us() + (uint64_t)timeout_ms * 1000;
+    const uint64_t at = timeout_ms == 0 ? 1 : http->reactor->now_us + (uint64_t)timeout_ms * 1000;
     return llm_timer_set(http->reactor, &http->timer, at) == LLM_OK ? 0 : -1;
 }
 

@@ -45,7 +45,8 @@ static bool grow_fds(struct llm_reactor *r, int fd) {
 
 llm_status llm_reactor_init(struct llm_reactor *r, const llm_loop_options *host, llm_reactor_fn on_ready,
                             void *ctx) {
-    *r = (struct llm_reactor){.epoll_fd = -1, .wake_fd = -1, .timer_fd = -1, .host_timer_at_us = -1};
+    *r = (struct llm_reactor){
+        .epoll_fd = -1, .wake_fd = -1, .timer_fd = -1, .host_timer_at_us = -1, .now_us = llm_clock_us()};
     r->on_ready = on_ready;
     r->ctx = ctx;
     r->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -199,12 +200,9 @@ void llm_timer_clear(struct llm_reactor *r, struct llm_timer *timer) {
     }
 }
 
-size_t llm_reactor_fire(struct llm_reactor *r) {
-    if (r->heap_count == 0) {
-        return 0;
-    }
+static size_t fire_due(struct llm_reactor *r) {
     // A timer that is set anew for "now" waits for the next round: no round lasts for ever.
-    const uint64_t now = llm_clock_us();
+    const uint64_t now = r->now_us;
     const size_t budget = r->heap_count;
     size_t fired = 0;
     while (r->heap_count > 0 && r->heap[0]->at_us <= now && fired < budget) {
@@ -214,6 +212,11 @@ size_t llm_reactor_fire(struct llm_reactor *r) {
         fired++;
     }
     return fired;
+}
+
+size_t llm_reactor_fire(struct llm_reactor *r) {
+    r->now_us = llm_clock_us();
+    return fire_due(r);
 }
 
 // ---- running ----------------------------------------------------------------------------------------------
@@ -238,11 +241,11 @@ static void serve_fd(struct llm_reactor *r, int fd, int events) {
     r->on_ready(r->ctx, fd, events);
 }
 
-static int wait_ms(const struct llm_reactor *r, int timeout_ms) {
+static int wait_ms(struct llm_reactor *r, int timeout_ms) {
     if (r->heap_count == 0 || timeout_ms == 0) {
         return timeout_ms;
     }
-    const uint64_t now = llm_clock_us();
+    const uint64_t now = r->now_us = llm_clock_us();
     const uint64_t at = r->heap[0]->at_us;
     const uint64_t left = at <= now ? 0 : (at - now + 999) / 1000;
     return timeout_ms < 0 || left < (uint64_t)timeout_ms ? (int)(left < INT32_MAX ? left : INT32_MAX)
@@ -253,6 +256,7 @@ void llm_reactor_wait(struct llm_reactor *r, int timeout_ms) {
     struct epoll_event events[BATCH];
     if (r->epoll_fd >= 0) {
         const int n = epoll_wait(r->epoll_fd, events, BATCH, wait_ms(r, timeout_ms));
+        r->now_us = llm_clock_us();
         for (int i = 0; i < n; i++) {
             if (events[i].data.fd == r->timer_fd) {
                 uint64_t count;
@@ -267,16 +271,17 @@ void llm_reactor_wait(struct llm_reactor *r, int timeout_ms) {
                          ((bits & EPOLLOUT) != 0 || trouble ? LLM_LOOP_WRITE : 0));
         }
     }
-    (void)llm_reactor_fire(r);
+    (void)fire_due(r);
 }
 
 void llm_reactor_ready(struct llm_reactor *r, int fd, int events) {
+    r->now_us = llm_clock_us();
     if (fd >= 0) {
         serve_fd(r, fd, events);
     } else {
         r->host_timer_at_us = -1;
     }
-    (void)llm_reactor_fire(r);
+    (void)fire_due(r);
 }
 
 void llm_reactor_settle(struct llm_reactor *r, bool soon) {

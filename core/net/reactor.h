@@ -23,6 +23,7 @@ struct llm_reactor_fd; // private
 
 struct llm_reactor {
     int epoll_fd, wake_fd, timer_fd; // -1: none
+    uint64_t now_us;                 // when it last woke or fired: near enough for time-outs, and free
     llm_reactor_fn on_ready;
     void *ctx;
     struct llm_loop_options host; // watch NULL: own epoll
