@@ -406,6 +406,47 @@ START_TEST(this_program_finds_its_build_tree) {
 }
 END_TEST
 
+// docs/config.schema.json has the members that the reader has, of an object and of the one called `below` in it.
+static void compare_members(llm_str schema, const char *below) {
+    llm_error err = LLM_ERROR_INIT;
+    struct llm_settings s;
+    llm_master_options options = LLM_MASTER_OPTIONS_INIT;
+    char text[300];
+    llm_json_iter it = llm_json_begin(llm_json_get(schema, "properties"));
+    size_t count = 0;
+    options.settings = text;
+    snprintf(text, sizeof text,
+             below != NULL ? "{\"%s\": {\"zzzzzzzzzzzzzzzz\": 1}}" : "%s{\"zzzzzzzzzzzzzzzz\": 1}",
+             below != NULL ? below : "");
+    ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
+    const char *known = strstr(err.message, "known: ");
+    ck_assert_ptr_nonnull(known);
+    size_t n_known = 1;
+    for (const char *p = known; *p != '\0'; p++) {
+        n_known += *p == ',' ? 1 : 0;
+    }
+    while (llm_json_next(&it)) {
+        char name[100];
+        snprintf(name, sizeof name, "%.*s", LLM_FMT(llm_json_plain(it.name)));
+        ck_assert_msg(strstr(known, name) != NULL, "%s: the reader does not know it", name);
+        count++;
+    }
+    ck_assert_uint_eq(count, n_known);
+}
+
+START_TEST(the_schema_says_what_the_reader_does) {
+    char path[1000];
+    size_t len = 0;
+    snprintf(path, sizeof path, "%s/docs/config.schema.json", getenv("LLM_TEST_SOURCE"));
+    char *text = temp_dir_read(path, &len);
+    const llm_str schema = {text, len};
+    ck_assert(llm_json_check(schema, 16, NULL));
+    compare_members(schema, NULL);
+    compare_members(llm_json_get(llm_json_get(schema, "properties"), "timeouts"), "timeouts");
+    free(text);
+}
+END_TEST
+
 START_TEST(every_allocation_may_fail) {
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     options.settings = "{\"default_model\": \"x\", \"keys\": {\"a\": {\"value\": \"sk-some-key\"}, \"b\": "
@@ -450,6 +491,7 @@ int main(void) {
     tcase_add_test(tests, xdg_directories_that_are_relative_count_as_none);
     tcase_add_loop_test(tests, a_program_finds_what_lies_beside_it, 0, COUNT(places));
     tcase_add_test(tests, this_program_finds_its_build_tree);
+    tcase_add_test(tests, the_schema_says_what_the_reader_does);
     tcase_add_test(tests, every_allocation_may_fail);
     suite_add_tcase(suite, tests);
     return check_main(suite);
