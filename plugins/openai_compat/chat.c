@@ -24,7 +24,8 @@ static llm_status give_parts(llm_job *job, llm_str v, uint32_t choice, uint32_t 
 // One part of a content that is a list: {"type":"text","text":...}, {"type":"thinking","thinking":[...]}, ...
 static llm_status give_part(llm_job *job, llm_str part, uint32_t choice, uint32_t channel, unsigned depth,
                             const llm_out *out) {
-    static const char *const names[] = {"type", "text", "thinking", "refusal", "image_url", "summary"};
+    static const llm_str names[] = {OAI_NAME("type"),    OAI_NAME("text"),      OAI_NAME("thinking"),
+                                    OAI_NAME("refusal"), OAI_NAME("image_url"), OAI_NAME("summary")};
     enum { TYPE, TEXT, THINKING, REFUSAL, IMAGE, SUMMARY, N };
     llm_str v[N] = {{NULL, 0}};
     oai_pick(part, names, v, N);
@@ -105,9 +106,11 @@ static llm_status give_images(llm_job *job, llm_str images, const llm_out *out) 
 
 static llm_status give_message(llm_job *job, llm_str message, uint32_t choice, bool whole,
                                const llm_out *out) {
-    static const char *const names[MESSAGE_MEMBERS] = {
-        "content", "reasoning_content", "reasoning",     "reasoning_text", "reasoning_details",
-        "refusal", "tool_calls",        "function_call", "audio",          "images"};
+    static const llm_str names[MESSAGE_MEMBERS] = {
+        OAI_NAME("content"),        OAI_NAME("reasoning_content"), OAI_NAME("reasoning"),
+        OAI_NAME("reasoning_text"), OAI_NAME("reasoning_details"), OAI_NAME("refusal"),
+        OAI_NAME("tool_calls"),     OAI_NAME("function_call"),     OAI_NAME("audio"),
+        OAI_NAME("images")};
     llm_str v[MESSAGE_MEMBERS] = {{NULL, 0}};
     oai_pick(message, names, v, MESSAGE_MEMBERS);
     llm_status status = give_reasoning(job, v, choice, out);
@@ -248,8 +251,10 @@ struct inner {
 
 static llm_status give_choices(llm_job *job, llm_str choices, bool whole, struct inner *inner,
                                const llm_out *out) {
-    static const char *const names[CHOICE_MEMBERS] = {
-        "index", "delta", "message", "text", "finish_reason", "native_finish_reason", "error", "usage"};
+    static const llm_str names[CHOICE_MEMBERS] = {OAI_NAME("index"),         OAI_NAME("delta"),
+                                                  OAI_NAME("message"),       OAI_NAME("text"),
+                                                  OAI_NAME("finish_reason"), OAI_NAME("native_finish_reason"),
+                                                  OAI_NAME("error"),         OAI_NAME("usage")};
     llm_json_iter it = oai_begin(choices);
     llm_status status = LLM_OK;
     for (int64_t n = 0; status >= 0 && oai_next(&it); n++) {
@@ -284,7 +289,8 @@ static llm_status give_identity(llm_job *job, llm_str model, llm_str id, const l
 enum top_member { TOP_CHOICES, TOP_USAGE, TOP_MODEL, TOP_ID, TOP_ERROR, TOP_GROQ, TOP_MEMBERS };
 
 llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *out) {
-    static const char *const names[TOP_MEMBERS] = {"choices", "usage", "model", "id", "error", "x_groq"};
+    static const llm_str names[TOP_MEMBERS] = {OAI_NAME("choices"), OAI_NAME("usage"), OAI_NAME("model"),
+                                               OAI_NAME("id"),      OAI_NAME("error"), OAI_NAME("x_groq")};
     llm_str v[TOP_MEMBERS] = {{NULL, 0}};
     oai_pick(doc, names, v, TOP_MEMBERS);
     const bool failed =

@@ -242,7 +242,6 @@ llm_status oai_fault(const llm_out *out, llm_status code, const char *message, c
 // text.c.  As llm_json_* of the same name.
 llm_str oai_get(llm_str object, const char *name);
 llm_str oai_at(llm_str array, size_t index);
-void oai_pick(llm_str object, const char *const *names, llm_str *values, size_t n);
 llm_json_iter oai_begin(llm_str v);
 int oai_next(llm_json_iter *it);
 bool oai_is(llm_str string, const char *text);
@@ -256,6 +255,10 @@ void oai_string(llm_json_writer *w, llm_str text);
 
 bool oai_glob(llm_str pattern, llm_str text, bool fold_case);
 bool oai_same(llm_str a, const char *b);
+// As llm_json_pick, for names whose lengths are known.
+#define OAI_NAME(text)                                                                                       \
+    { "" text "", sizeof(text) - 1 }
+void oai_pick(llm_str object, const llm_str *names, llm_str *values, size_t n);
 // A string decoded: a slice of the document when it has no escapes, else in job->texts[slot].  Absent: no string, or no memory.
 llm_str oai_decode(llm_job *job, llm_str string, enum oai_slot slot);
 // The same, always in job->texts[slot], so that it lasts.

@@ -10,10 +10,6 @@ llm_str oai_at(llm_str array, size_t index) {
     return llm_json_at(array, index);
 }
 
-void oai_pick(llm_str object, const char *const *names, llm_str *values, size_t n) {
-    llm_json_pick(object, names, values, n);
-}
-
 llm_json_iter oai_begin(llm_str v) {
     return llm_json_begin(v);
 }
@@ -121,4 +117,24 @@ llm_str oai_decode(llm_job *job, llm_str string, enum oai_slot slot) {
 
 bool oai_has_text(llm_str v) {
     return llm_json_type(v) == '"' && !oai_is(v, "");
+}
+
+void oai_pick(llm_str object, const llm_str *names, llm_str *values, size_t n) {
+    llm_json_iter it = llm_json_begin(object);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (llm_str){NULL, 0};
+    }
+    while (it.is_object && llm_json_next(&it)) {
+        const char *name = it.name.ptr + 1;
+        const size_t len = it.name.len - 2;
+        const bool escaped = len > 5 && memchr(name, '\\', len) != NULL;
+        for (size_t i = 0; i < n; i++) {
+            if (escaped ? llm_json_is_str(it.name, names[i])
+                        : len == names[i].len && name[0] == names[i].ptr[0] &&
+                              memcmp(name, names[i].ptr, len) == 0) {
+                values[i] = it.value;
+                break;
+            }
+        }
+    }
 }

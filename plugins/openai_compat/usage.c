@@ -25,25 +25,25 @@ enum member {
     MEMBERS
 };
 
-static const char *const names[MEMBERS] = {"prompt_tokens",
-                                           "input_tokens",
-                                           "completion_tokens",
-                                           "output_tokens",
-                                           "total_tokens",
-                                           "prompt_tokens_details",
-                                           "input_tokens_details",
-                                           "input_token_details",
-                                           "completion_tokens_details",
-                                           "output_tokens_details",
-                                           "prompt_cache_hit_tokens",
-                                           "cached_tokens",
-                                           "num_cached_tokens",
-                                           "cache_read_input_tokens",
-                                           "cache_creation_input_tokens",
-                                           "reasoning_tokens",
-                                           "cost",
-                                           "cost_in_usd_ticks",
-                                           "estimated_cost"};
+static const llm_str names[MEMBERS] = {OAI_NAME("prompt_tokens"),
+                                       OAI_NAME("input_tokens"),
+                                       OAI_NAME("completion_tokens"),
+                                       OAI_NAME("output_tokens"),
+                                       OAI_NAME("total_tokens"),
+                                       OAI_NAME("prompt_tokens_details"),
+                                       OAI_NAME("input_tokens_details"),
+                                       OAI_NAME("input_token_details"),
+                                       OAI_NAME("completion_tokens_details"),
+                                       OAI_NAME("output_tokens_details"),
+                                       OAI_NAME("prompt_cache_hit_tokens"),
+                                       OAI_NAME("cached_tokens"),
+                                       OAI_NAME("num_cached_tokens"),
+                                       OAI_NAME("cache_read_input_tokens"),
+                                       OAI_NAME("cache_creation_input_tokens"),
+                                       OAI_NAME("reasoning_tokens"),
+                                       OAI_NAME("cost"),
+                                       OAI_NAME("cost_in_usd_ticks"),
+                                       OAI_NAME("estimated_cost")};
 
 // A count: the first of two that is a number of at least 0, else -1.
 static int64_t count(llm_str a, llm_str b) {
