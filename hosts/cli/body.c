@@ -175,14 +175,19 @@ void cli_attachments_done(struct cli_attachments *attachments) {
 }
 
 static void write_base64(llm_json_writer *w, llm_str data) {
-    char text[3 * 1024 / 3 * 4 + 8];
+    struct host_text piece = {0};
     while (data.len > 0) {
-        struct host_text piece = {text, 0, sizeof text, false};
-        const size_t n = data.len < 3072 ? data.len : 3072;
+        const size_t n = data.len < 49152 ? data.len : 49152; // a multiple of 3: no padding but at the end
+        piece.len = 0;
         host_text_base64(&piece, data.ptr, n);
+        if (piece.failed) {
+            w->status = LLM_E_NOMEM;
+            break;
+        }
         llm_json_string_piece(w, piece.ptr, piece.len, 1);
         data = (llm_str){data.ptr + n, data.len - n};
     }
+    host_text_done(&piece);
 }
 
 // A string member "data:MIME;base64,...".

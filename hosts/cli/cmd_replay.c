@@ -16,16 +16,6 @@ static const struct cli_option options[] = {
     {0, "table", NULL, "DIR is a tree of recordings: print how many of which kind are decoded"},
 };
 
-struct replay {
-    struct cli *cli;
-    const char *provider, *operation, *folder;
-    size_t piece_bytes;
-    bool raw, table;
-    struct recording *current; // what the transport plays
-    llm_transport transport;
-    struct rows *rows; // of the table
-};
-
 // One provider and operation.
 struct row {
     char provider[64], operation[64];
@@ -36,6 +26,16 @@ struct row {
 struct rows {
     struct row *list;
     size_t n, cap;
+};
+
+struct replay {
+    struct cli *cli;
+    const char *provider, *operation, *folder;
+    size_t piece_bytes;
+    bool raw, table;
+    struct recording *current; // what the transport plays
+    llm_transport transport;
+    struct rows rows; // of the table
 };
 
 static int read_option(struct replay *replay, const struct cli_args *args) {
@@ -280,7 +280,7 @@ static bool replay_into_table(void *ctx, const char *folder) {
         return true;
     }
     play(replay, &recording, &outcome);
-    struct row *row = row_of(replay->rows, &recording);
+    struct row *row = row_of(&replay->rows, &recording);
     if (row != NULL) {
         row->count++;
         row->undecoded += !outcome.decoded;
@@ -306,17 +306,16 @@ static void number_cell(struct table *table, unsigned n) {
 static int replay_tree(struct replay *replay) {
     static const char *const heads[] = {"PROVIDER",    "OPERATION",         "COUNT", "ANSWERS", "FAILURES",
                                         "NOT DECODED", "THE FIRST OF THESE"};
-    struct rows rows = {0};
+    const struct rows *rows = &replay->rows;
     llm_error err = LLM_ERROR_INIT;
     unsigned count = 0, undecoded = 0;
-    replay->rows = &rows;
     if (recording_walk(replay->folder, replay_into_table, replay, &err) != LLM_OK) {
         cli_say(replay->cli, "replay", "%s", err.message);
         return CLI_USAGE;
     }
     struct table table = table_new(heads, sizeof heads / sizeof heads[0]);
-    for (size_t i = 0; i < rows.n; i++) {
-        const struct row *row = &rows.list[i];
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct row *row = &rows->list[i];
         count += row->count;
         undecoded += row->undecoded;
         table_cell(&table, host_str(row->provider));
@@ -328,7 +327,7 @@ static int replay_tree(struct replay *replay) {
         table_cell(&table, host_str(row->why));
     }
     table_print(&table, &replay->cli->out);
-    free(rows.list);
+    free(rows->list);
     if (count == 0) {
         cli_say(replay->cli, "replay", "%s: no recording (meta.json) below it", replay->folder);
         return CLI_USAGE;
@@ -340,15 +339,20 @@ static int replay_tree(struct replay *replay) {
 }
 
 static int run(struct cli *cli, struct cli_args *args) {
-    struct replay replay = {.cli = cli};
+    struct replay *replay = host_pool_alloc(&cli->pool, sizeof *replay);
     struct host_text settings = {0};
-    replay.transport = (llm_transport){
-        .size = (uint32_t)sizeof replay.transport, .ctx = &replay.current, .exchange = recording_exchange};
-    cli->transport = &replay.transport;
-    int status = read_args(&replay, args);
-    status = status == CLI_OK ? open_master(&replay, &settings) : status;
+    if (replay == NULL) {
+        cli_say(cli, NULL, "out of memory");
+        return CLI_FAILED;
+    }
+    replay->cli = cli;
+    replay->transport = (llm_transport){
+        .size = (uint32_t)sizeof replay->transport, .ctx = &replay->current, .exchange = recording_exchange};
+    cli->transport = &replay->transport;
+    int status = read_args(replay, args);
+    status = status == CLI_OK ? open_master(replay, &settings) : status;
     if (status == CLI_OK) {
-        status = replay.table ? replay_tree(&replay) : replay_one(&replay);
+        status = replay->table ? replay_tree(replay) : replay_one(replay);
     }
     cli_close(cli); // before what it borrows goes
     cli->transport = NULL;
