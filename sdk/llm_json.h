@@ -436,11 +436,11 @@ static inline const char *llm_json_judge_(const char *p, const char *end, unsign
                 return p;
             }
             is_object = *p == '{';
-            if (is_object) {
-                levels[depth / 64] |= UINT64_C(1) << (depth % 64);
-            } else {
-                levels[depth / 64] &= ~(UINT64_C(1) << (depth % 64));
+            if (depth % 64 == 0) {
+                levels[depth / 64] = 0; /* a word is first used at its first bit */
             }
+            levels[depth / 64] &= ~(UINT64_C(1) << (depth % 64));
+            levels[depth / 64] |= (uint64_t)is_object << (depth % 64);
             depth++;
             p = llm_json_blanks_(p + 1, end);
             if (p == end || *p != (is_object ? '}' : ']')) {
@@ -511,7 +511,7 @@ static inline int llm_json_judge(llm_str text, unsigned depth_max, uint64_t *lev
 }
 
 static inline int llm_json_check(llm_str text, unsigned depth_max, size_t *ret_at) {
-    uint64_t levels[LLM_JSON_DEPTH_MAX / 64] = {0};
+    uint64_t levels[LLM_JSON_DEPTH_MAX / 64];
     size_t at;
     if (llm_json_judge(text, depth_max < LLM_JSON_DEPTH_MAX ? depth_max : LLM_JSON_DEPTH_MAX, levels, &at) ==
         0) {

@@ -75,7 +75,8 @@ START_TEST(message_is_cut_not_overrun) {
     ck_assert_uint_eq(strlen(err.message), sizeof err.message - 1);
     llm_fail(&err, LLM_E_SERVER, "%0*d\xe2\x82\xac", (int)sizeof err.message - 4, 0);
     ck_assert_uint_eq(strlen(err.message), sizeof err.message - 1);
-    llm_fail(&err, LLM_E_SERVER, "%0*d\xe2\x82\xac", (int)sizeof err.message - 3, 0); // a character is not split
+    llm_fail(&err, LLM_E_SERVER, "%0*d\xe2\x82\xac", (int)sizeof err.message - 3,
+             0); // a character is not split
     ck_assert_uint_eq(strlen(err.message), sizeof err.message - 3);
 }
 END_TEST
