@@ -253,14 +253,8 @@ static llm_status choose_format(struct llm_call *call, const llm_query_args *arg
 }
 
 static llm_status check_key(const struct llm_call *call, llm_error *err) {
-    const struct llm_provider *provider = call->route.provider;
-    if (provider->auth == LLM_AUTH_NONE || !provider->key_required || llm_secret_has(&provider->key) ||
-        call->loop->master->options.transport != NULL) {
-        return LLM_OK;
-    }
-    return llm_fail(err, LLM_E_AUTH,
-                    "no key for %.*s: set %.*s in the environment, or keys.%.*s in config.json",
-                    LLM_FMT(provider->name), LLM_FMT(provider->key_env), LLM_FMT(provider->name));
+    return call->loop->master->options.transport != NULL ? LLM_OK
+                                                         : llm_provider_need_key(call->route.provider, err);
 }
 
 // ---- the call ----------------------------------------------------------------------------------------------------

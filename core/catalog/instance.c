@@ -58,7 +58,7 @@ llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provi
     }
     llm_status status = llm_plugin_load(snapshot->registry, provider->plugin, err);
     struct llm_secret key = {0};
-    if (status == LLM_OK && provider->key_by_command) {
+    if (status == LLM_OK && provider->key_by_command && !snapshot->settings.offline) {
         status = run_key_command(snapshot, provider, &key, err);
     }
     if (status != LLM_OK) {

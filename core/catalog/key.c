@@ -187,18 +187,16 @@ llm_status llm_provider_find_key(struct llm_build *build, struct llm_provider *p
 }
 
 llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error *err) {
+    llm_str first, rest = provider->key_env;
     if (!provider->key_required || provider->key_origin.ptr != NULL) {
         return LLM_OK;
     }
-    if (provider->key_env.len == 0) {
+    if (next_name(&rest, &first)) {
         return llm_fail(err, LLM_E_AUTH,
-                        "%.*s has no key: put {\"%.*s\": {\"file\": \"/path\"}} into \"keys\" of "
-                        "config.json%s%.*s",
-                        LLM_FMT(provider->name), LLM_FMT(provider->name),
-                        provider->notice.ptr != NULL ? "; " : "", LLM_FMT(provider->notice));
+                        "no key for %.*s: set %.*s in the environment, or keys.%.*s in config.json",
+                        LLM_FMT(provider->name), LLM_FMT(first), LLM_FMT(provider->name));
     }
-    llm_str first, rest = provider->key_env;
-    (void)next_name(&rest, &first);
-    return llm_fail(err, LLM_E_AUTH, "%.*s has no key: set %.*s, or name it in \"keys\" of config.json",
-                    LLM_FMT(provider->name), LLM_FMT(first));
+    return llm_fail(err, LLM_E_AUTH, "no key for %.*s: set keys.%.*s in config.json%s%.*s",
+                    LLM_FMT(provider->name), LLM_FMT(provider->name),
+                    provider->notice.ptr != NULL ? "; " : "", LLM_FMT(provider->notice));
 }

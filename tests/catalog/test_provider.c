@@ -436,7 +436,8 @@ START_TEST(a_key_that_cannot_be_used_is_a_problem) {
     world_must(&w, NULL);
     ck_assert_ptr_null(world_provider(&w, "a")->problem.ptr);
     ck_assert_int_eq(llm_provider_need_key(world_provider(&w, "a"), &err), LLM_E_AUTH);
-    ck_assert_ptr_nonnull(strstr(err.message, "a has no key: set A_KEY"));
+    ck_assert_ptr_nonnull(
+        strstr(err.message, "no key for a: set A_KEY in the environment, or keys.a in config.json"));
     setenv("A_KEY", "sk-bad\nkey", 1);
     world_must(&w, NULL);
     ck_assert_ptr_nonnull(
@@ -449,7 +450,7 @@ START_TEST(a_key_that_cannot_be_used_is_a_problem) {
     world_file(&w, FILE_A, "{" BASE ", \"auth\": {}}");
     world_must(&w, NULL);
     ck_assert_int_eq(llm_provider_need_key(world_provider(&w, "a"), &err), LLM_E_AUTH);
-    ck_assert_ptr_nonnull(strstr(err.message, "\"keys\" of config.json"));
+    ck_assert_ptr_nonnull(strstr(err.message, "no key for a: set keys.a in config.json"));
 }
 END_TEST
 
