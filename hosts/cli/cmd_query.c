@@ -160,6 +160,25 @@ static bool has_default(struct cli *cli) {
     return has;
 }
 
+// Files in an answer: URLs are part of it, bytes are for another command.
+static void tell_blobs(struct cli *cli, const llm_response *response) {
+    llm_blob blob = {.size = sizeof blob};
+    size_t held = 0;
+    for (size_t i = 0; llm_response_blob(response, i, &blob) != 0; i++) {
+        if (blob.url.len > 0) {
+            term_write(&cli->out, blob.url.ptr, blob.url.len);
+            term_text(&cli->out, "\n");
+        } else {
+            held++;
+        }
+        blob.size = sizeof blob;
+    }
+    if (held > 0 && !cli->quiet) {
+        cli_say(cli, NULL, "the answer holds %zu file%s; llm-master image saves %s", held,
+                held == 1 ? "" : "s", held == 1 ? "it" : "them");
+    }
+}
+
 static int ask(struct query *query, struct cli *cli) {
     struct cli_call call = {
         .cli = cli, .json = query->json, .show_text = !query->json, .show_progress = true};
@@ -179,6 +198,9 @@ static int ask(struct query *query, struct cli *cli) {
         }
     }
     if (status == CLI_OK) {
+        if (!query->json) {
+            tell_blobs(cli, call.response);
+        }
         cli_facts(cli, call.response);
     }
     host_text_done(&json);
