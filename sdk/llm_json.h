@@ -251,6 +251,11 @@ static inline size_t llm_json_utf8_len(const char *p, size_t n, int *ret_valid) 
     const unsigned char *b = (const unsigned char *)p;
     size_t want, i;
     unsigned char low = 0x80, high = 0xbf; /* what the second byte may be */
+    if (n >= 3 && b[0] > 0xe0 && b[0] < 0xf0 && b[0] != 0xed && (b[1] & 0xc0) == 0x80 &&
+        (b[2] & 0xc0) == 0x80) {
+        *ret_valid = 1; /* most of the world's characters: no special case among these */
+        return 3;
+    }
     *ret_valid = b[0] < 0x80;
     if (b[0] < 0xc2 || b[0] > 0xf4) {
         return 1;
