@@ -197,13 +197,11 @@ static llm_status add_explicit(struct dirs *dirs, const char *const *list, llm_e
     for (; list != NULL && *list != NULL; list++) {
         char path[PATH_MAX];
         llm_str dir = llm_str_from(*list);
-        // A person named it, here and now: relative to the current directory is what is meant.
-        if ((*list)[0] != '/' && realpath(*list, path) != NULL) {
-            dir = llm_str_from(path);
-        }
-        if (dir.len == 0 || dir.ptr[0] != '/') {
+        // A person named it, here and now: it must be there, and relative to the current directory is what is meant.
+        if (realpath(*list, path) == NULL) {
             return llm_fail(err, LLM_E_CONFIG, "plugin directory \"%s\" does not exist", *list);
         }
+        dir = (*list)[0] == '/' ? dir : llm_str_from(path);
         const llm_status status = add_dir(dirs, dir, "options", err);
         if (status != LLM_OK) {
             return status;

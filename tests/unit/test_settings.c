@@ -277,12 +277,12 @@ START_TEST(plugin_directories_have_an_order) {
     llm_error err = LLM_ERROR_INIT;
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     char got[2000], want[2000];
-    const char *dirs[] = {"/opt/explicit", NULL};
+    const char *dirs[] = {"/usr", NULL};
     options.plugin_dirs = dirs;
     write_config("{\"plugin_dirs\": [\"/opt/settings\"]}");
     setenv("LLM_MASTER_PLUGIN_PATH_ADD", "/opt/add1:/opt/add2/", 1);
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
-    snprintf(want, sizeof want, "/opt/explicit:/opt/add1:/opt/add2:/opt/settings:");
+    snprintf(want, sizeof want, "/usr:/opt/add1:/opt/add2:/opt/settings:");
     ck_assert_msg(strncmp(all_dirs(&s, got, sizeof got), want, strlen(want)) == 0, "%s", got);
     ck_assert_ptr_nonnull(strstr(got, temp_dir_file(&dir, ".local/share/llm-master/plugins")));
     llm_settings_done(&s);
@@ -293,7 +293,7 @@ START_TEST(plugin_directories_have_an_order) {
     setenv("LLM_MASTER_PLUGIN_PATH", ":/opt/path::/opt/settings:", 1);
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
     ck_assert_str_eq(all_dirs(&s, got, sizeof got),
-                     "/opt/explicit:/opt/add1:/opt/add2:/opt/path:/opt/settings");
+                     "/usr:/opt/add1:/opt/add2:/opt/path:/opt/settings");
     llm_settings_done(&s);
     setenv("LLM_MASTER_PLUGIN_PATH", "plugins", 1);
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
@@ -313,6 +313,10 @@ START_TEST(an_explicit_directory_may_be_relative_to_here) {
     options.plugin_dirs = dirs;
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.message, "\"p\" does not exist"));
+    dirs[0] = "/nonexistent/p";
+    ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.message, "\"/nonexistent/p\" does not exist"));
+    dirs[0] = "p";
     temp_dir_make(&dir, "p", 0755);
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
     ck_assert_str_eq(s.plugin_dirs[0], temp_dir_file(&dir, "p"));
