@@ -10,11 +10,10 @@
 // It sends the model and the last message; one for daily use would also report what it leaves out: out->warn().
 #include "llm_json.h"
 
-LLM_MANIFEST("{\"manifest\": 1, \"id\": \"com.acme\", \"version\": \"1.0.0\", \"abi\": {\"major\": 1}, "
-             "\"providers\": ["
-             "{\"name\": \"acme\", \"prefixes\": [\"acme-\"], \"base_url\": \"http://127.0.0.1:8089/v1\", "
-             "\"models\": ["
-             "{\"id\": \"acme-1\", \"input_per_mtok\": \"0.15\", \"output_per_mtok\": \"0.60\"}]}]}");
+LLM_MANIFEST("{\"manifest\": 1, \"id\": \"com.acme\", \"version\": \"1.0.0\", \"abi\": {\"major\": 1},"
+             "\"generators\": {\"chat\": \"chat\"}, \"providers\": [{\"name\": \"acme\","
+             "\"prefixes\": [\"acme-\"], \"base_url\": \"http://127.0.0.1:8089/v1\", \"models\": [{"
+             "\"id\": \"acme-1\", \"input_per_mtok\": \"0.15\", \"output_per_mtok\": \"0.60\"}]}]}");
 
 struct llm_job {
     const llm_job_args *args; // lives as long as the job
