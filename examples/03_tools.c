@@ -22,7 +22,7 @@ struct tool_call {
 
 static void append(char *text, size_t size, llm_str piece) {
     const size_t used = strlen(text);
-    if (piece.len < size - used) {
+    if (piece.len > 0 && piece.len < size - used) { // an absent one has no pointer
         memcpy(text + used, piece.ptr, piece.len);
         text[used + piece.len] = '\0';
     }

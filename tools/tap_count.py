@@ -64,10 +64,9 @@ def judge(test):
             return 0, 0, 1, []
         return 0, 1, 0, [f"{result}, exit status {code}"]
     passed, failed, skipped, problem, told = read_tap(stdout)
-    if result in ("TIMEOUT", "INTERRUPT", "ERROR") or (result == "FAIL" and failed == 0):
+    # meson calls a program that fails a test and exits with 1 an error: that one is counted already.
+    if result in ("TIMEOUT", "INTERRUPT") or code < 0 or code >= 128 or (failed == 0 and (code != 0 or result in ("FAIL", "ERROR"))):
         problem = problem or f"{result}, exit status {code}"
-    elif code != 0 and failed == 0:
-        problem = problem or f"exit status {code}"
     if problem:
         failed += 1
         told.append(problem)

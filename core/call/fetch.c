@@ -84,8 +84,8 @@ llm_status llm_fetch(llm_master *master, const llm_response *from, const char *u
         status = llm_loop_take(master, &loop, err);
     }
     if (status == LLM_OK) {
-        static const char *const lines[] = {"accept: */*", "accept-encoding: identity",
-                                            "user-agent: llm-master/" LLM_MASTER_VERSION};
+        static const char user_agent[] = "user-agent: llm-master/" LLM_MASTER_VERSION;
+        static const char *const lines[] = {"accept: */*", "accept-encoding: identity", user_agent};
         const struct llm_http_call http = {.method = "GET",
                                            .url = url,
                                            .lines = lines,

@@ -185,7 +185,7 @@ static llm_status check_generators(llm_str generators, struct llm_reason *why) {
 
 llm_status llm_manifest_read(llm_str text, const llm_host *host, struct llm_manifest *ret,
                              struct llm_reason *why) {
-    uint64_t levels[(LLM_MAX_MANIFEST_DEPTH + 63) / 64];
+    uint64_t levels[(LLM_MAX_MANIFEST_DEPTH + 63) / 64] = {0};
     size_t at = 0;
     const int bad = llm_json_judge(text, LLM_MAX_MANIFEST_DEPTH, levels, &at);
     if (bad != LLM_JSON_VALID) {

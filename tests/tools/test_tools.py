@@ -62,6 +62,8 @@ CASES = [
 COUNTS = [
     ("single results are counted", [("OK", 0, "ok 1 - a\nok 2 - b # SKIP none\n1..2\n")], 0, "1 passed, 0 failed, 1 skipped"),
     ("a failure is counted once", [("FAIL", 1, "ok 1 - a\nnot ok 2 - b\n1..2\n")], 1, "1 passed, 1 failed, 0 skipped"),
+    ("a failure with an exit status is counted once", [("ERROR", 1, "ok 1 - a\nnot ok 2 - b\n1..2\n")], 1, "1 passed, 1 failed, 0 skipped"),
+    ("a crash after a failure is one more", [("ERROR", -6, "ok 1 - a\nnot ok 2 - b\n")], 1, "1 passed, 2 failed, 0 skipped"),
     ("a crash after good results is a failure", [("FAIL", -11, "ok 1 - a\n")], 1, "1 passed, 1 failed, 0 skipped"),
     ("a leak after good results is a failure", [("FAIL", 23, "ok 1 - a\n1..1\n")], 1, "1 passed, 1 failed, 0 skipped"),
     ("a time-out is a failure", [("TIMEOUT", -15, "ok 1 - a\n")], 1, "1 passed, 1 failed, 0 skipped"),
