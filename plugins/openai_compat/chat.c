@@ -9,11 +9,8 @@ static llm_status give_text(llm_job *job, llm_str string, uint32_t choice, uint3
     if (!oai_has_text(string)) {
         return LLM_OK;
     }
-    if (channel == LLM_TEXT_CONTENT) {
-        job->choices[choice].flags |= OAI_CONTENT;
-        if (job->inst->think_tags) {
-            return oai_think_text(job, string, choice, out);
-        }
+    if (channel == LLM_TEXT_CONTENT && job->inst->think_tags) {
+        return oai_think_text(job, string, choice, out);
     }
     return oai_text(string, out, choice, channel);
 }
@@ -127,7 +124,7 @@ static llm_status give_message(llm_job *job, llm_str message, uint32_t choice, b
         status = oai_function_call(job, v[FUNCTION_CALL], choice, out);
     }
     if (status >= 0 && llm_json_type(v[AUDIO]) == '{') {
-        status = oai_audio(job, v[AUDIO], choice, whole, out);
+        status = oai_audio(job, v[AUDIO], whole, out);
     }
     return status < 0 ? status : give_images(job, v[IMAGES], out);
 }
@@ -235,8 +232,13 @@ static llm_status give_choice(llm_job *job, const llm_str *v, uint32_t choice, b
     } else if (v[TEXT].ptr != NULL) {
         status = give_text(job, v[TEXT], choice, LLM_TEXT_CONTENT, out);
     }
-    if (status < 0 || !oai_has_text(v[FINISH]) || oai_is_failure(v[ERROR])) {
+    if (status < 0 || oai_is_failure(v[ERROR])) {
         return status;
+    }
+    if (!oai_has_text(
+            v[FINISH])) { // "" in a whole answer is the provider's own word, in a chunk it is none yet
+        const bool empty = whole && oai_is(v[FINISH], "");
+        return empty ? finish(job, choice, (llm_str){NULL, 0}, (llm_str){"", 0}, out) : LLM_OK;
     }
     const llm_str word = oai_decode(job, v[FINISH], OAI_TEXT_ID);
     const llm_str native =

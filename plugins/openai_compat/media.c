@@ -106,20 +106,12 @@ static llm_status audio_piece(llm_job *job, llm_str data, const llm_out *out) {
     return n == 0 ? LLM_OK : out->blob(out->ctx, job->audio_blob - 1, "", 0, bytes, n, 0);
 }
 
-llm_status oai_audio(llm_job *job, llm_str audio, uint32_t choice, bool whole, const llm_out *out) {
-    struct oai_choice *c = &job->choices[choice];
+llm_status oai_audio(llm_job *job, llm_str audio, bool whole, const llm_out *out) {
     const llm_str data = oai_get(audio, "data");
-    const llm_str transcript = oai_get(audio, "transcript");
-    llm_status status = LLM_OK;
-    if (oai_has_text(transcript) &&
-        (c->flags & OAI_CONTENT) == 0) { // what was said is the text of the answer
-        status = oai_text(transcript, out, choice, LLM_TEXT_CONTENT);
+    if (!oai_has_text(data)) {
+        return LLM_OK; // a transcript, or its end: in the raw answer
     }
-    const llm_str text = oai_plain(data); // base64 has no escapes but \/
-    if (status < 0 || llm_json_type(data) != '"' || (text.ptr != NULL && text.len == 0)) {
-        return status;
-    }
-    const llm_str base64 = text.ptr != NULL ? text : oai_keep(job, data, OAI_TEXT_CODE);
+    const llm_str base64 = oai_decode(job, data, OAI_TEXT_CODE);
     if (base64.ptr == NULL) {
         return LLM_E_NOMEM;
     }

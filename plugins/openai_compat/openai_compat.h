@@ -89,9 +89,7 @@ enum oai_choice_flags {
     OAI_SEEN = 1,     // the answer has this choice
     OAI_FINISHED = 2, // its finish was given
     OAI_PLAIN = 4,    // its reasoning came in a field of its own: reasoning_details would say it again
-    OAI_DELTA = 8,    // it came in deltas: a cumulative `message` beside them is not read
-    OAI_CONTENT = 16, // it has text
-    OAI_AUDIO = 32    // it has audio
+    OAI_DELTA = 8     // it came in deltas: a cumulative `message` beside them is not read
 };
 
 enum oai_think { OAI_THINK_START, OAI_THINK_INSIDE, OAI_THINK_OVER };
@@ -196,7 +194,7 @@ llm_status oai_think_end(llm_job *job, uint32_t choice, const llm_out *out);
 // media.c
 llm_status oai_image(llm_job *job, llm_str image, llm_str mime,
                      const llm_out *out); // {"b64_json"|"url"} or a URL
-llm_status oai_audio(llm_job *job, llm_str audio, uint32_t choice, bool whole, const llm_out *out);
+llm_status oai_audio(llm_job *job, llm_str audio, bool whole, const llm_out *out);
 llm_status oai_audio_end(llm_job *job, const llm_out *out);
 // The decoded bytes of base64 text; writes at most n / 4 * 3 + 3. SIZE_MAX: no base64.
 size_t oai_base64_decode(struct oai_base64 *state, const char *p, size_t n, uint8_t *ret);

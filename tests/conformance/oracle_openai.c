@@ -176,6 +176,8 @@ static void read_document(struct state *s, const cJSON *doc, bool whole) {
             c->finish = copy(str(one, "finish_reason"));
             keep(&c->native, str(one, "native_finish_reason"));
             keep(&c->native, c->finish);
+        } else if (whole && cJSON_IsString(get(one, "finish_reason"))) {
+            c->native = copy(""); // said, though it says nothing
         }
     }
     const cJSON *usage = get(doc, "usage");
