@@ -137,32 +137,6 @@ static int open_master(struct replay *replay, struct host_text *settings) {
     return cli_open(cli, true);
 }
 
-// A request that fits the operation, for a recording without one: only the answer matters.
-static void write_request(struct host_text *body, llm_str model, llm_str operation) {
-    llm_json_writer w = llm_json_writer_to(host_text_sink, body);
-    llm_json_object(&w);
-    llm_json_name(&w, "model");
-    llm_json_string(&w, model);
-    if (operation.len >= 5 && memcmp(operation.ptr, "image", 5) == 0) {
-        llm_json_name(&w, "prompt");
-        llm_json_cstring(&w, "recorded");
-    } else if (host_same(operation, host_str("embeddings")) || host_same(operation, host_str("moderation"))) {
-        llm_json_name(&w, "input");
-        llm_json_cstring(&w, "recorded");
-    } else {
-        llm_json_name(&w, "messages");
-        llm_json_array(&w);
-        llm_json_object(&w);
-        llm_json_name(&w, "role");
-        llm_json_cstring(&w, "user");
-        llm_json_name(&w, "content");
-        llm_json_cstring(&w, "recorded");
-        llm_json_object_end(&w);
-        llm_json_array_end(&w);
-    }
-    llm_json_object_end(&w);
-}
-
 // What became of one recording.
 struct outcome {
     llm_response *response; // NULL: the call did not begin
@@ -195,7 +169,7 @@ static void play(struct replay *replay, struct recording *recording, struct outc
         provider = PLAIN_PROVIDER;
     }
     if (recording->request.ptr == NULL) {
-        write_request(&body, model, operation);
+        recording_write_request(&body, model, operation);
     }
     llm_query_args args = {.size = LLM_QUERY_INIT};
     args.operation = operation.ptr != NULL ? operation.ptr : "chat";

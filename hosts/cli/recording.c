@@ -205,3 +205,28 @@ llm_str recording_operation(llm_str word) {
     }
     return word;
 }
+
+void recording_write_request(struct host_text *body, llm_str model, llm_str operation) {
+    llm_json_writer w = llm_json_writer_to(host_text_sink, body);
+    llm_json_object(&w);
+    llm_json_name(&w, "model");
+    llm_json_string(&w, model);
+    if (operation.len >= 5 && memcmp(operation.ptr, "image", 5) == 0) {
+        llm_json_name(&w, "prompt");
+        llm_json_cstring(&w, "recorded");
+    } else if (host_same(operation, host_str("embeddings")) || host_same(operation, host_str("moderation"))) {
+        llm_json_name(&w, "input");
+        llm_json_cstring(&w, "recorded");
+    } else {
+        llm_json_name(&w, "messages");
+        llm_json_array(&w);
+        llm_json_object(&w);
+        llm_json_name(&w, "role");
+        llm_json_cstring(&w, "user");
+        llm_json_name(&w, "content");
+        llm_json_cstring(&w, "recorded");
+        llm_json_object_end(&w);
+        llm_json_array_end(&w);
+    }
+    llm_json_object_end(&w);
+}

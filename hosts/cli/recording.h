@@ -37,4 +37,7 @@ llm_status recording_walk(const char *folder, bool (*visit)(void *ctx, const cha
 // The operation that a recording's word means: "chat" for "chat.completions", ...; words that are not known stay.
 llm_str recording_operation(llm_str word);
 
+// A request that fits the operation, for a recording without one: only the answer matters.
+void recording_write_request(struct host_text *body, llm_str model, llm_str operation);
+
 #endif

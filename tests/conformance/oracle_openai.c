@@ -6,34 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHOICES 8
-#define CALLS 32
-
-struct text {
-    char *p;
-    size_t n;
-};
-
-struct call {
-    bool used;
-    struct text id, name, args;
-};
-
-struct choice {
-    bool used;
-    struct text parts[3]; // content, reasoning, refusal
-    struct call calls[CALLS];
-    char *finish, *native;
-};
-
-struct state {
-    struct oracle *o;
-    struct choice choices[CHOICES];
-    char *model, *id;
-    cJSON *error; // the document that holds a failure
-    char *error_text;
-    bool done;
-};
+#include "oracle_state.h"
 
 static void add(struct text *t, const char *s) {
     const size_t n = strlen(s);
@@ -237,7 +210,7 @@ static void read_stream(struct state *s, const char *body, size_t n) {
 
 /* ---- words ------------------------------------------------------------------------------------------------------------------ */
 
-static void write_finish(struct text *t, const struct choice *c, const char *label) {
+const char *oracle_finish(const struct choice *c) {
     static const char *const known[][2] = {{"stop", "stop"},
                                            {"length", "length"},
                                            {"tool_calls", "tool_calls"},
@@ -247,11 +220,16 @@ static void write_finish(struct text *t, const struct choice *c, const char *lab
                                            {"tool_use", "tool_calls"},
                                            {"model_length", "length"},
                                            {"end_turn", "stop"}};
-    const char *reason = "other";
     for (size_t i = 0; c->finish != NULL && i < sizeof known / sizeof known[0]; i++) {
-        reason = strcmp(c->finish, known[i][0]) == 0 ? known[i][1] : reason;
+        if (strcmp(c->finish, known[i][0]) == 0) {
+            return known[i][1];
+        }
     }
-    addf(t, "finish%s %s ", label, reason);
+    return "other";
+}
+
+static void write_finish(struct text *t, const struct choice *c, const char *label) {
+    addf(t, "finish%s %s ", label, oracle_finish(c));
     if (c->native != NULL) {
         add_quoted(t, c->native);
     } else {
@@ -320,8 +298,7 @@ static double stated_cost(const cJSON *usage) {
     return ticks > 0 ? ticks * 100 : -1;
 }
 
-// images: -1 or their number.
-static void write_usage(struct text *t, const struct oracle *o, double images) {
+void oracle_count(const struct oracle *o, double images, struct oracle_counts *ret) {
     const cJSON *u = o->usage;
     const cJSON *in_details = cJSON_IsObject(get(u, "prompt_tokens_details"))
                                   ? get(u, "prompt_tokens_details")
@@ -331,7 +308,7 @@ static void write_usage(struct text *t, const struct oracle *o, double images) {
                                    : get(u, "output_tokens_details");
     double in = first(number(u, "prompt_tokens"), number(u, "input_tokens"));
     double out = first(number(u, "completion_tokens"), number(u, "output_tokens"));
-    double reasoning = number(out_details, "reasoning_tokens");
+    const double reasoning = number(out_details, "reasoning_tokens");
     if (strcmp(o->operation, "embeddings") == 0) {
         in = first(in, number(u, "total_tokens"));
     }
@@ -340,16 +317,30 @@ static void write_usage(struct text *t, const struct oracle *o, double images) {
     }
     const double read = first(number(in_details, "cached_tokens"),
                               first(number(u, "prompt_cache_hit_tokens"), number(u, "num_cached_tokens")));
+    ret->in = in;
+    ret->out = out;
+    ret->read = read >= 0 ? least(read, in) : read;
+    ret->write = number(in_details, "cache_write_tokens");
+    ret->reasoning = reasoning >= 0 ? least(reasoning, out) : reasoning;
+    ret->audio_in = number(in_details, "audio_tokens");
+    ret->audio_out = number(out_details, "audio_tokens");
+    ret->images = images;
+    ret->pico_usd = stated_cost(u);
+}
+
+static void write_usage(struct text *t, const struct oracle *o, double images) {
+    struct oracle_counts c;
+    oracle_count(o, images, &c);
     add(t, "usage");
-    write_count(t, "in", in);
-    write_count(t, "out", out);
-    write_count(t, "read", read >= 0 ? least(read, in) : read);
-    write_count(t, "write", number(in_details, "cache_write_tokens"));
-    write_count(t, "reasoning", reasoning >= 0 ? least(reasoning, out) : reasoning);
-    write_count(t, "ain", number(in_details, "audio_tokens"));
-    write_count(t, "aout", number(out_details, "audio_tokens"));
-    write_count(t, "images", images);
-    write_count(t, "cost", stated_cost(u));
+    write_count(t, "in", c.in);
+    write_count(t, "out", c.out);
+    write_count(t, "read", c.read);
+    write_count(t, "write", c.write);
+    write_count(t, "reasoning", c.reasoning);
+    write_count(t, "ain", c.audio_in);
+    write_count(t, "aout", c.audio_out);
+    write_count(t, "images", c.images);
+    write_count(t, "cost", c.pico_usd);
     add(t, "\n");
 }
 
@@ -370,55 +361,73 @@ static const char *class_of_status(double status) {
 }
 
 static const char *class_of(const char *code, const char *message, double status) {
-    static const char *const too_long[] = {"maximum context length", "prompt too long"};
-    for (size_t i = 0; message != NULL && i < sizeof too_long / sizeof too_long[0]; i++) {
-        if (strstr(message, too_long[i]) != NULL) {
-            return "context_length";
+    static const struct {
+        const char *code, *message, *name;
+    } table[] = {
+        {"context_length_exceeded", NULL, "context_length"},
+        {"too_many_prompt_tokens", NULL, "context_length"},
+        {"exceed_context_size_error", NULL, "context_length"},
+        {"insufficient_quota", NULL, "quota"},
+        {"invalid_api_key", NULL, "auth"},
+        {"model_not_found", NULL, "not_found"},
+        {"content_filter", NULL, "content_filter"},
+        {"moderation_blocked", NULL, "content_filter"},
+        {NULL, "maximum context length", "context_length"},
+        {NULL, "prompt too long", "context_length"},
+        {NULL, "Incorrect API key", "auth"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if ((table[i].code != NULL && code != NULL && strcmp(code, table[i].code) == 0) ||
+            (table[i].message != NULL && message != NULL && strstr(message, table[i].message) != NULL)) {
+            return table[i].name;
         }
     }
-    return code != NULL && strcmp(code, "model_not_found") == 0 ? "not_found" : class_of_status(status);
+    return class_of_status(status);
 }
 
-static void write_failure(struct text *t, const struct state *s, const cJSON *doc, double http_status) {
+void oracle_fail(const cJSON *doc, double http_status, struct oracle_failure *ret) {
     const cJSON *e = cJSON_IsObject(get(doc, "error")) ? get(doc, "error") : doc;
-    const char *message = str(e, "message") != NULL  ? str(e, "message")
-                          : str(e, "detail") != NULL ? str(e, "detail")
-                                                     : str(e, "error");
-    char digits[32] = "";
     const char *code = str(e, "code");
+    ret->message = str(e, "message") != NULL  ? str(e, "message")
+                   : str(e, "detail") != NULL ? str(e, "detail")
+                                              : str(e, "error");
+    ret->param = str(e, "param");
     if (cJSON_IsNumber(get(e, "code"))) {
-        (void)snprintf(digits, sizeof digits, "%d", get(e, "code")->valueint);
-        code = digits;
+        (void)snprintf(ret->digits, sizeof ret->digits, "%d", get(e, "code")->valueint);
+        code = ret->digits;
     }
-    code = code != NULL ? code : str(e, "type");
-    double number_inside = number(e, "status_code") > 0 ? number(e, "status_code") : number(e, "code");
-    if (code != NULL && number_inside < 400) {
-        double digits_value = 0;
-        for (const char *d = code; *d >= '0' && *d <= '9'; d++) {
-            digits_value = digits_value * 10 + (*d - '0');
+    ret->code = code != NULL ? code : str(e, "type");
+    double inside = number(e, "status_code") > 0 ? number(e, "status_code") : number(e, "code");
+    if (ret->code != NULL && inside < 400) {
+        inside = 0;
+        for (const char *d = ret->code; *d >= '0' && *d <= '9'; d++) {
+            inside = inside * 10 + (*d - '0');
         }
-        number_inside = digits_value;
     }
-    const double status = http_status >= 400 ? http_status : number_inside >= 400 ? number_inside : 0;
-    const char *name = class_of(code, message, status);
-    addf(t, "fault %s %.0f ", name, status);
-    add_quoted(t, message != NULL ? message : "");
-    if (code != NULL) {
+    ret->status = http_status >= 400 ? http_status : inside >= 400 ? inside : 0;
+    ret->name = class_of(ret->code, ret->message, ret->status);
+}
+
+static void write_failure(struct text *t, const cJSON *doc, double http_status) {
+    struct oracle_failure f;
+    oracle_fail(doc, http_status, &f);
+    addf(t, "fault %s %.0f ", f.name, f.status);
+    add_quoted(t, f.message != NULL ? f.message : "");
+    if (f.code != NULL) {
         add(t, " code=");
-        add_quoted(t, code);
+        add_quoted(t, f.code);
     }
-    if (str(e, "param") != NULL) {
+    if (f.param != NULL) {
         add(t, " param=");
-        add_quoted(t, str(e, "param"));
+        add_quoted(t, f.param);
     }
-    addf(t, "\nstatus %s\n", name);
-    (void)s;
+    addf(t, "\nstatus %s\n", f.name);
 }
 
 /* ---- lists ------------------------------------------------------------------------------------------------------------------------ */
 
 // The JSON text behind `"name":` from `from` on, which is an array.
-static char *array_text(const char *from, const char *name, const char **ret_end) {
+char *oracle_array(const char *from, const char *name, const char **ret_end) {
     char key[64];
     (void)snprintf(key, sizeof key, "\"%s\"", name);
     const char *p = strstr(from, key);
@@ -443,8 +452,8 @@ static char *array_text(const char *from, const char *name, const char **ret_end
     return NULL;
 }
 
-// Little-endian floats in base64.
-static void write_floats(struct text *t, const char *base64) {
+char *oracle_floats(const char *base64) {
+    struct text t = {0};
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint32_t bits = 0;
     int n_bits = 0, n_bytes = 0;
@@ -460,11 +469,12 @@ static void write_floats(struct text *t, const char *base64) {
         if (n_bytes == 4) {
             float f;
             memcpy(&f, four, 4);
-            addf(t, "%s%.9g", begun ? "," : "", (double)f);
+            addf(&t, "%s%.9g", begun ? "," : "", (double)f);
             begun = true;
             n_bytes = 0;
         }
     }
+    return t.p;
 }
 
 static void write_list(struct text *t, struct oracle *o, const cJSON *doc, const char *body) {
@@ -474,10 +484,12 @@ static void write_list(struct text *t, struct oracle *o, const cJSON *doc, const
     cJSON_ArrayForEach(one, get(doc, "data")) {
         if (strcmp(o->operation, "embeddings") == 0 && str(one, "embedding") != NULL) {
             addf(t, "vector %d ", n++);
-            write_floats(t, str(one, "embedding"));
+            char *text = oracle_floats(str(one, "embedding"));
+            add(t, text != NULL ? text : "");
             add(t, "\n");
+            free(text);
         } else if (strcmp(o->operation, "embeddings") == 0) {
-            char *text = array_text(at, "embedding", &at);
+            char *text = oracle_array(at, "embedding", &at);
             addf(t, "vector %d ", n++);
             add(t, text);
             add(t, "\n");
@@ -498,7 +510,7 @@ static void write_list(struct text *t, struct oracle *o, const cJSON *doc, const
         write_usage(t, o, images ? n : -1);
     }
     if (strcmp(o->operation, "moderation") == 0) {
-        char *text = array_text(body, "results", &at);
+        char *text = oracle_array(body, "results", &at);
         add(t, "json moderation ");
         add(t, text);
         add(t, "\n");
@@ -516,7 +528,7 @@ static void write_named(struct text *t, const char *name, const char *value) {
     }
 }
 
-static void free_state(struct state *s) {
+void oracle_state_done(struct state *s) {
     for (size_t i = 0; i < CHOICES; i++) {
         struct choice *c = &s->choices[i];
         for (size_t k = 0; k < 3; k++) {
@@ -535,11 +547,16 @@ static void free_state(struct state *s) {
     cJSON_Delete(s->error);
 }
 
-static void write_chat(struct text *t, struct state *s) {
+bool oracle_is_whole(const struct state *s) {
     bool finished = s->done || !s->o->stream;
     for (size_t i = 0; i < CHOICES; i++) {
         finished |= s->choices[i].finish != NULL;
     }
+    return finished;
+}
+
+static void write_chat(struct text *t, struct state *s) {
+    const bool finished = oracle_is_whole(s);
     write_named(t, "model", s->model);
     write_named(t, "id", s->id);
     for (size_t i = 0; i < CHOICES; i++) {
@@ -551,10 +568,24 @@ static void write_chat(struct text *t, struct state *s) {
         write_usage(t, s->o, -1);
     }
     if (s->error != NULL) {
-        write_failure(t, s, s->error, 0);
+        write_failure(t, s->error, 0);
     } else if (!finished) {
         add(t, "fault protocol 0 \"the stream ended before the answer was complete\"\nstatus protocol\n");
     }
+}
+
+void oracle_chat_read(struct state *s, const char *body, size_t n) {
+    if (s->o->stream) {
+        read_stream(s, body, n);
+        return;
+    }
+    cJSON *doc = cJSON_Parse(body);
+    if (cJSON_IsObject(get(doc, "error"))) {
+        s->error = doc;
+        return;
+    }
+    read_document(s, doc, true);
+    cJSON_Delete(doc);
 }
 
 void oracle_read(struct oracle *o, const char *body, size_t n) {
@@ -565,13 +596,9 @@ void oracle_read(struct oracle *o, const char *body, size_t n) {
     const bool chat = strcmp(o->operation, "chat") == 0 || strcmp(o->operation, "completions") == 0;
     cJSON *doc = o->status < 300 && o->stream ? NULL : cJSON_Parse(body);
     if (o->status >= 300) {
-        write_failure(&t, s, doc, o->status);
+        write_failure(&t, doc, o->status);
     } else if (chat) {
-        if (o->stream) {
-            read_stream(s, body, n);
-        } else {
-            read_document(s, doc, true);
-        }
+        oracle_chat_read(s, body, n);
         write_chat(&t, s);
     } else {
         write_named(&t, "model", str(doc, "model"));
@@ -579,7 +606,7 @@ void oracle_read(struct oracle *o, const char *body, size_t n) {
         write_list(&t, o, doc, body);
     }
     cJSON_Delete(doc);
-    free_state(s);
+    oracle_state_done(s);
     free(s);
     o->text = t.p;
 }

@@ -19,4 +19,7 @@ struct oracle {
 void oracle_read(struct oracle *o, const char *body, size_t n);
 void oracle_done(struct oracle *o);
 
+// The same as the members of a response (docs/response.md) that a recording decides, to be deleted; o->usage and o->text stay empty.
+cJSON *oracle_response(struct oracle *o, const char *body);
+
 #endif
