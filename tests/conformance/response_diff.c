@@ -18,6 +18,14 @@ struct diff {
 };
 
 static bool is_nothing(const cJSON *v) {
+    const cJSON *one;
+    if (cJSON_IsObject(v)) {
+        bool empty = true;
+        cJSON_ArrayForEach(one, v) {
+            empty = empty && is_nothing(one);
+        }
+        return empty;
+    }
     return v == NULL || cJSON_IsNull(v) || (cJSON_IsString(v) && v->valuestring[0] == '\0') ||
            (cJSON_IsArray(v) && v->child == NULL);
 }
