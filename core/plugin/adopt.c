@@ -131,8 +131,8 @@ static llm_status adopt_formats(const char *const *theirs, const char *name, str
     for (size_t i = 0; i < count; i++) {
         const llm_str format = bounded(theirs[i]);
         if (!llm_manifest_is_name(format)) {
-            return llm_refuse(
-                why, "its generator %s takes a format that is no name: write it like openai.chat", name);
+            return llm_refuse(why, "its generator %s takes a format that is no name: write it like acme.chat",
+                              name);
         }
         ours[i] = llm_arena_dup(arena, format).ptr;
         if (ours[i] == NULL) {
