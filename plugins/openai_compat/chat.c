@@ -235,9 +235,9 @@ static llm_status give_choice(llm_job *job, const llm_str *v, uint32_t choice, b
     if (status < 0 || oai_is_failure(v[ERROR])) {
         return status;
     }
-    if (!oai_has_text(
-            v[FINISH])) { // "" in a whole answer is the provider's own word, in a chunk it is none yet
-        const bool empty = whole && oai_is(v[FINISH], "");
+    if (!oai_has_text(v[FINISH])) {
+        const bool empty =
+            whole && oai_is(v[FINISH], ""); // the provider's own word; in a chunk it is none yet
         return empty ? finish(job, choice, (llm_str){NULL, 0}, (llm_str){"", 0}, out) : LLM_OK;
     }
     const llm_str word = oai_decode(job, v[FINISH], OAI_TEXT_ID);
@@ -297,11 +297,11 @@ llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *
     oai_pick(doc, names, v, TOP_MEMBERS);
     const bool failed =
         oai_is_failure(v[TOP_ERROR]) || (v[TOP_CHOICES].ptr == NULL && oai_is_failure_body(doc));
+    // A chunk that the caller did not ask for is not for the caller.
     const bool only_usage =
         job->usage_is_ours && llm_json_type(v[TOP_USAGE]) == '{' && oai_at(v[TOP_CHOICES], 0).ptr == NULL;
     llm_status status = LLM_OK;
-    if (job->is_native && !failed &&
-        !only_usage) { // a chunk that the caller did not ask for is not for the caller
+    if (job->is_native && !failed && !only_usage) {
         status = out->verbatim(out->ctx);
     }
     if (status >= 0) {

@@ -307,8 +307,8 @@ static bool read_paths(struct reader *r, llm_str paths) {
         if (type != '"' && type != 'n') {
             return wrong(r, it.name, "paths: a string or null is needed");
         }
-        for (size_t i = 0; i < OAI_OPERATIONS;
-             i++) { // other operations' paths are other generators' business
+        // Other operations' paths are other generators' business.
+        for (size_t i = 0; i < OAI_OPERATIONS; i++) {
             if (oai_is(it.name, oai_operations[i])) {
                 r->inst->paths[i] = text_of(r, it.value);
             }

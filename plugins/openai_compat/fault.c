@@ -70,7 +70,7 @@ static llm_str keep_word(llm_job *job, llm_str v, enum oai_slot slot) {
         return oai_has_text(v) ? oai_keep(job, v, slot) : (llm_str){NULL, 0};
     }
     char *p = oai_room(job, slot, v.len);
-    if (p == NULL) {
+    if (p == NULL || v.ptr == NULL) {
         return (llm_str){NULL, 0};
     }
     memcpy(p, v.ptr, v.len);

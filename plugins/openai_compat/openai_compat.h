@@ -69,9 +69,9 @@ struct llm_instance {
 };
 
 // LLM_E_CONFIG: *message says what is wrong and lives until oai_shutdown().
-llm_status LLM_CALL oai_init(const llm_host *host, void **plugin);
-void LLM_CALL oai_shutdown(void *plugin);
-llm_status LLM_CALL oai_instance_new(void *plugin, const llm_instance_args *args, llm_instance **ret,
+llm_status LLM_CALL oai_init(const llm_host *host, void **ret);
+void LLM_CALL oai_shutdown(void *ctx);
+llm_status LLM_CALL oai_instance_new(void *ctx, const llm_instance_args *args, llm_instance **ret,
                                      llm_str *message);
 void LLM_CALL oai_instance_free(llm_instance *inst);
 
@@ -186,7 +186,7 @@ llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *
 llm_status oai_chat_end(llm_job *job, const llm_out *out);
 // tools.c
 llm_status oai_tool_calls(llm_job *job, llm_str calls, uint32_t choice, bool whole, const llm_out *out);
-llm_status oai_function_call(llm_job *job, llm_str call, uint32_t choice, const llm_out *out);
+llm_status oai_function_call(llm_job *job, llm_str function, uint32_t choice, const llm_out *out);
 llm_status oai_tools_end(llm_job *job, uint32_t choice, const llm_out *out);
 // think.c
 llm_status oai_think_text(llm_job *job, llm_str string, uint32_t choice, const llm_out *out);
@@ -220,7 +220,7 @@ struct oai_failure {
 
 // errors.c
 // What is wrong with a provider's own rules; NULL: nothing.
-const char *oai_error_rules_check(llm_str rules);
+const char *oai_error_rules_check(llm_str own);
 // Set fault->code (and retry) where something tells more than what is there.
 void oai_classify(const llm_job *job, const struct oai_failure *f, llm_fault *fault);
 // retry.c: the time to wait that a failure states, in ms, at most a day; 0: none.
