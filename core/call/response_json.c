@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The response as JSON.  docs/response.md is its description.
+#include <stdlib.h>
+
 #include "base/limits.h"
 #include "base/mem.h"
 #include "call/response.h"
@@ -73,8 +75,8 @@ static void write_tools(llm_json_writer *w, const struct llm_response *r, size_t
         }
         llm_json_object(w);
         count(w, "index", (int64_t)position++);
-        member(w, "id", tool->id);
-        member(w, "name", tool->name);
+        member(w, "id", tool->id.ptr != NULL ? tool->id : LLM_STR("")); // some providers give none
+        member(w, "name", tool->name.ptr != NULL ? tool->name : LLM_STR(""));
         member(w, "arguments", tool->args.len > 0 ? llm_buf_str(&tool->args) : LLM_STR("{}"));
         llm_json_object_end(w);
     }
@@ -135,16 +137,34 @@ static void write_blobs(llm_json_writer *w, const struct llm_response *r) {
     llm_json_array_end(w);
 }
 
+static int by_index(const void *a, const void *b) {
+    const struct llm_vector_data *left = *(const struct llm_vector_data *const *)a;
+    const struct llm_vector_data *right = *(const struct llm_vector_data *const *)b;
+    const int64_t order = (int64_t)left->index - (int64_t)right->index;
+    return order < 0 || (order == 0 && left < right) ? -1 : 1;
+}
+
+// In the order of their numbers, however they came.
 static void write_vectors(llm_json_writer *w, const struct llm_response *r) {
     if (r->n_vectors == 0) {
         return;
     }
+    const struct llm_vector_data **sorted = llm_mem_array(r->n_vectors, sizeof *sorted);
+    if (sorted == NULL) {
+        w->status = LLM_E_NOMEM;
+        return;
+    }
+    for (size_t i = 0; i < r->n_vectors; i++) {
+        sorted[i] = &r->vectors[i];
+    }
+    qsort(sorted, r->n_vectors, sizeof *sorted, by_index);
     llm_json_name(w, "embeddings");
     llm_json_array(w);
     for (size_t i = 0; i < r->n_vectors; i++) {
-        llm_json_raw(w, llm_buf_str(&r->vectors[i].json));
+        llm_json_raw(w, llm_buf_str(&sorted[i]->json));
     }
     llm_json_array_end(w);
+    llm_mem_free(sorted);
 }
 
 static void write_usage(llm_json_writer *w, const struct llm_response *r) {
