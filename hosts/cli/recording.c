@@ -57,14 +57,19 @@ static llm_status load_headers(struct recording *recording, llm_str headers, llm
     return LLM_OK;
 }
 
+// Some first events say "" before they know.
+static bool is_name(llm_str model) {
+    return llm_json_type(model) == '"' && !llm_json_is(model, "");
+}
+
 // The model is what was asked for; else what answered: in the body, or in one of the first events of a stream.
 static llm_str find_model(struct recording *recording) {
     llm_str text = recording->answer;
     llm_str model = llm_json_get(recording->request, "model");
-    if (llm_json_type(model) != '"' && llm_json_check(text, 64, NULL)) {
+    if (!is_name(model) && llm_json_check(text, 64, NULL)) {
         model = llm_json_get(text, "model");
     }
-    while (llm_json_type(model) != '"' && text.len > 0 && recording->stream) {
+    while (!is_name(model) && text.len > 0 && recording->stream) {
         const char *lf = memchr(text.ptr, '\n', text.len);
         const llm_str line = {text.ptr, lf != NULL ? (size_t)(lf - text.ptr) : text.len};
         if (line.len > 6 && memcmp(line.ptr, "data: ", 6) == 0) {
@@ -72,7 +77,7 @@ static llm_str find_model(struct recording *recording) {
         }
         text = (llm_str){text.ptr + line.len + (lf != NULL), text.len - line.len - (lf != NULL)};
     }
-    return llm_json_type(model) == '"' ? host_pool_decode(&recording->pool, model) : (llm_str){0};
+    return is_name(model) ? host_pool_decode(&recording->pool, model) : (llm_str){0};
 }
 
 static llm_status load_meta(struct loading *load, llm_str meta) {
