@@ -105,6 +105,7 @@ struct oai_call {
     uint32_t choice, index;
     uint64_t id_hash; // 0: none
     bool has_args;
+    bool is_complete; // it has no id, and its arguments came in one piece
 };
 
 // Base64 that comes in pieces of any length.

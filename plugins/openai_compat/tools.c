@@ -73,12 +73,20 @@ static llm_status LLM_CALL give_args(void *ctx, const void *p, size_t n) {
     return f->out->tool(f->out->ctx, f->call.choice, f->call.index, id.ptr, id.len, name.ptr, name.len, p, n);
 }
 
+// Are these all arguments of a call?
+static bool is_complete(llm_job *job, llm_str args) {
+    const llm_str text = llm_json_type(args) == '"' ? oai_decode(job, args, OAI_TEXT_DATA) : args;
+    return llm_json_type(text) == '{' && llm_json_check(text, 64, NULL);
+}
+
 // args: a string with the JSON text in it, or the JSON itself.
-static llm_status give(struct oai_call *call, llm_str id, llm_str name, llm_str args, const llm_out *out) {
+static llm_status give(llm_job *job, struct oai_call *call, llm_str id, llm_str name, llm_str args,
+                       const llm_out *out) {
     struct feed f = {.out = out, .call = *call, .id = id, .name = name};
     const char type = llm_json_type(args);
     const bool has_args = type == '"' ? oai_has_text(args) : type != 0 && type != 'n';
     if (has_args) {
+        call->is_complete = call->id_hash == 0 && !call->has_args && is_complete(job, args);
         call->has_args = true;
         return type == '"' ? oai_decode_to(args, give_args, &f) : give_args(&f, args.ptr, args.len);
     }
@@ -97,6 +105,9 @@ static struct oai_call *call_of(llm_job *job, llm_str piece, uint32_t choice, bo
             // The number of a call that is complete, used for another one: go by the id.
             index = -1;
             call = find_id(job, choice, id_hash);
+        } else if (call != NULL && call->is_complete && has_name && id_hash == 0) {
+            index = -1; // the same where there are no ids
+            call = NULL;
         }
     } else if (!whole) {
         index = -1;
@@ -132,7 +143,7 @@ static llm_status tool_call(llm_job *job, llm_str piece, uint32_t choice, bool w
     if (call == NULL) {
         return LLM_E_NOMEM;
     }
-    return give(call, id, name, args.ptr != NULL ? args : oai_get(function, "input"), out);
+    return give(job, call, id, name, args.ptr != NULL ? args : oai_get(function, "input"), out);
 }
 
 llm_status oai_tool_calls(llm_job *job, llm_str calls, uint32_t choice, bool whole, const llm_out *out) {
@@ -157,7 +168,7 @@ llm_status oai_function_call(llm_job *job, llm_str function, uint32_t choice, co
     if (call == NULL) {
         call = add_call(job, choice, 0);
     }
-    return call == NULL ? LLM_E_NOMEM : give(call, (llm_str){"", 0}, name, args, out);
+    return call == NULL ? LLM_E_NOMEM : give(job, call, (llm_str){"", 0}, name, args, out);
 }
 
 llm_status oai_tools_end(llm_job *job, uint32_t choice, const llm_out *out) {
