@@ -73,14 +73,20 @@ struct view {
 };
 
 enum subject { OF_PATH, OF_EVENT, OF_DATA, OF_STATUS };
+struct expected {
+    llm_str text; // NUL-terminated
+    bool is_string;
+};
 struct test {
+    llm_str name; // as written
     enum subject of;
     struct path path;
-    int presence;     // 1: must be there, -1: must not; 0: see below
-    bool is_part;     // one of the values is a part of it, letters' case aside
-    llm_str *values;  // any of them: text, NUL-terminated
-    bool *are_string; // is that value a JSON string
-    size_t n;
+    int presence; // 1: must be there, -1: must not; 0: see below
+    bool is_part; // one of the values is a part of it, letters' case aside
+    struct {
+        struct expected *list;
+        size_t n;
+    } values; // any of them
 };
 struct condition { // all hold
     struct test *tests;
@@ -130,11 +136,11 @@ struct text { // parts put together
     size_t n;
 };
 
-enum node_kind { NODE_RAW, NODE_TEXT, NODE_OBJECT, NODE_ARRAY, NODE_EACH, NODE_MAP };
+enum node_kind { NODE_NONE, NODE_RAW, NODE_TEXT, NODE_OBJECT, NODE_ARRAY, NODE_EACH, NODE_MAP };
 struct node {
     enum node_kind kind;
-    llm_str raw; // NODE_RAW: as it is; NODE_MAP: the table
-    struct text text;
+    llm_str raw;      // NODE_RAW: as it is; NODE_MAP: the table
+    struct text text; // NODE_TEXT; NODE_EACH, NODE_MAP: one placeholder
     struct member *members;
     size_t n;
 };
@@ -149,53 +155,60 @@ struct field {
     llm_str name;
     struct text value;
 };
+enum { METHOD_GET = 1, METHOD_POST = 2 };
 struct request {
-    llm_str method;
+    int32_t method; // number in GET POST PUT PATCH DELETE, from 1; 0: not given
     struct text url;
-    struct field *headers;
-    size_t n_headers;
-    struct node *body; // NULL: none
+    struct {
+        struct field *list;
+        size_t n;
+    } headers;
+    struct node body;
 };
 
 // ---- what is taken from an answer
 
-struct pair {
-    llm_str name; // NUL-terminated
+struct content {
     struct paths from;
-    int32_t value; // LLM_FINISH_*
+    bool is_data; // the text of the answer, which is no JSON
 };
-struct pairs {
-    struct pair *list;
-    size_t n;
+struct word {
+    llm_str name;
+    int32_t value; // LLM_FINISH_* + 1
+};
+struct kind {
+    llm_str name;
+    struct paths from;
 };
 enum { COUNT_IMAGES = 8, COUNT_COST = 11 };
 struct usage {
-    bool is_given;
     struct paths raw;
-    struct paths counts[COUNT_COST +
-                        1]; // the sum of all that are found; in the order of llm_counts, the last one: cost
-    int64_t cost_unit_pico_usd;
+    struct paths counts[COUNT_COST + 1]; // the sum of all that are found; in the order of llm_counts
+    int64_t cost_unit_pico_usd;          // 0: one dollar
 };
 struct blobs {
-    bool is_given, is_body;
+    bool is_body;
     struct paths each, url, base64, mime;
     llm_str default_mime;
 };
 struct vectors {
-    bool is_given;
     struct paths each, vector;
 };
 struct tools {
-    bool is_given;
     struct paths each, id, name, arguments;
 };
 struct picks {
-    struct conditions only_if;
-    bool has_only_if;
-    struct paths text[3]; // by LLM_TEXT_*
-    bool is_text_data;    // the content is the text of the answer, which is no JSON
-    struct paths id, model, finish;
-    struct pairs finish_map, json;
+    struct conditions only_if; // none: always
+    struct content content;
+    struct paths reasoning, refusal, id, model, finish;
+    struct {
+        struct word *list;
+        size_t n;
+    } finish_words;
+    struct {
+        struct kind *list;
+        size_t n;
+    } kinds;
     struct usage usage;
     struct blobs blobs;
     struct vectors vectors;
@@ -206,30 +219,34 @@ struct picks {
 
 struct rule {
     struct conditions when;
-    llm_status is;
-    uint32_t retry;
+    int32_t is;    // -LLM_E_*
+    int32_t retry; // LLM_RETRY_*
 };
 struct errors {
     struct conditions when; // a 2xx answer, or event, that is a failure
     struct paths message, code, param;
-    struct rule *rules;
-    size_t n_rules;
+    struct {
+        struct rule *list;
+        size_t n;
+    } rules;
 };
 struct stream {
-    bool is_given;
-    uint32_t framing;
-    struct request request; // method absent: the operation's own; so for each member
-    struct picks *events;
-    size_t n_events;
+    int32_t framing;        // LLM_FRAME_SSE, LLM_FRAME_LINES; 0: there are no streams
+    struct request request; // whole: what the description leaves out is the operation's own
+    struct {
+        struct picks *list;
+        size_t n;
+    } events;
     struct conditions done;
 };
 struct poll {
-    bool is_given, has_result;
     struct request request, result;
     int64_t interval_ms, interval_max_ms, polls_max;
     struct conditions pending, done, failed;
-    int64_t *not_ready;
-    size_t n_not_ready;
+    struct {
+        int64_t *list;
+        size_t n;
+    } not_ready;
 };
 struct operation {
     llm_str name;
@@ -238,18 +255,24 @@ struct operation {
     struct stream stream;
     struct poll poll;
     struct errors errors;
-    llm_str *dropped; // members that are never sent, not with the rest either
-    size_t n_dropped;
-    const char **names; // top-level members of the request that templates use
-    size_t n_names, cap_names;
+    struct {
+        llm_str *list;
+        size_t n;
+    } dropped; // members that are never sent, not with the rest either
+    struct {
+        const char **list;
+        size_t n, cap;
+    } used; // top-level members of the request that templates name
     bool uses_all, has_rest;
 };
 
 struct llm_instance {
     struct arena arena;
     llm_str base_url;
-    struct operation *operations;
-    size_t n;
+    struct {
+        struct operation *list;
+        size_t n;
+    } operations;
     struct errors errors;
 };
 
@@ -258,29 +281,13 @@ struct llm_instance {
 #define MESSAGE_MAX 768
 llm_status custom_describe(llm_instance *inst, llm_str config, char *message);
 
-// While a description is read.
-struct reader {
-    struct arena *arena;
-    char *message;
-    char at[256]; // where we are
-    size_t at_len;
-    unsigned allowed; // MAY_USE_*
-    struct operation *operation;
-};
-#define MAY_USE_SUBMIT 1u
-#define MAY_USE_POLL 8u
-#define MAY_USE_ITEM 2u
-#define MAY_USE_FILES 4u
+static inline bool custom_is_job(const struct operation *op) {
+    return op->poll.done.n > 0;
+}
 
-llm_status custom_wrong(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// Go down to a member; what it gives is given to custom_up().
-size_t custom_down(struct reader *r, llm_str name);
-size_t custom_down_number(struct reader *r, size_t number);
-void custom_up(struct reader *r, size_t before);
-llm_status custom_string_read(struct reader *r, llm_str v, llm_str *ret); // decoded, NUL-terminated
-llm_status custom_path_read(struct reader *r, llm_str text, struct path *ret);
-llm_status custom_text_read(struct reader *r, llm_str v, struct text *ret);
-llm_status custom_node_read(struct reader *r, llm_str v, struct node *ret);
+static inline bool custom_is_stream(const struct operation *op) {
+    return op->stream.framing != 0;
+}
 
 // ---- one call
 
@@ -311,12 +318,10 @@ struct scope {
 };
 // Put a request together and hand it to the host.  What must be there and is not: LLM_E_INVALID_REQUEST, or LLM_E_PROTOCOL
 // when an answer should have brought it; after out->fault.
-llm_status custom_request_write(struct scope *scope, const struct request *request,
-                                const struct request *base);
+llm_status custom_request_write(struct scope *scope, const struct request *request);
 
 // The same, handing it to nobody.
-llm_status custom_request_check(const llm_job *job, const struct request *request, const struct request *base,
-                                const llm_out *out);
+llm_status custom_request_check(const llm_job *job, const struct request *request, const llm_out *out);
 // A warning for each member of the caller's request that no template uses.
 llm_status custom_losses_report(const struct scope *scope);
 

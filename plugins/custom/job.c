@@ -35,10 +35,10 @@ static llm_status LLM_CALL job_open(llm_instance *inst, const llm_job_args *args
                                     llm_job **ret) {
     const llm_host *host = inst->arena.host;
     const struct operation *operation = NULL;
-    for (size_t i = 0; i < inst->n; i++) {
-        if (args->operation.len == inst->operations[i].name.len &&
-            memcmp(args->operation.ptr, inst->operations[i].name.ptr, args->operation.len) == 0) {
-            operation = &inst->operations[i];
+    for (size_t i = 0; i < inst->operations.n; i++) {
+        if (args->operation.len == inst->operations.list[i].name.len &&
+            memcmp(args->operation.ptr, inst->operations.list[i].name.ptr, args->operation.len) == 0) {
+            operation = &inst->operations.list[i];
         }
     }
     if (operation == NULL) {
@@ -49,11 +49,11 @@ static llm_status LLM_CALL job_open(llm_instance *inst, const llm_job_args *args
         return LLM_E_NOMEM;
     }
     *job = (llm_job){.instance = inst, .args = args, .operation = operation, .arena = {.host = host}};
-    job->is_stream = operation->stream.is_given && (args->flags & LLM_JOB_STREAM);
+    job->is_stream = custom_is_stream(operation) && (args->flags & LLM_JOB_STREAM);
     job->is_image = args->operation.len >= 5 && memcmp(args->operation.ptr, "image", 5) == 0;
     job->wait_ms = operation->poll.interval_ms;
     job->counts = (llm_counts)LLM_COUNTS_INIT;
-    const llm_status status = custom_request_check(job, submission(job), &operation->request, out);
+    const llm_status status = custom_request_check(job, submission(job), out);
     if (status < 0) {
         job_close(job);
         return status;
@@ -69,15 +69,16 @@ static llm_status encode_submit(llm_job *job, struct scope *scope, bool is_first
     if (is_first) {
         TRY(custom_losses_report(scope));
     }
-    TRY(custom_request_write(scope, submission(job), &op->request));
+    TRY(custom_request_write(scope, submission(job)));
     if (job->is_stream) {
-        return scope->req->framing(scope->req->ctx, op->stream.framing);
+        return scope->req->framing(scope->req->ctx, op->stream.framing == LLM_FRAME_SSE ? LLM_FRAME_SSE_FIELDS
+                                                                                        : LLM_FRAME_LINES);
     }
-    if (op->answer.blobs.is_body && !op->poll.is_given) {
+    if (op->answer.blobs.is_body && !custom_is_job(op)) {
         return scope->req->framing(scope->req->ctx, LLM_FRAME_RAW);
     }
     // What only asks may be asked again.
-    return custom_is(op->request.method, "GET") ? scope->req->idempotent(scope->req->ctx) : LLM_OK;
+    return op->request.method == METHOD_GET ? scope->req->idempotent(scope->req->ctx) : LLM_OK;
 }
 
 static llm_status LLM_CALL job_encode(llm_job *job, const llm_step *step, const llm_http_request *req,
@@ -90,7 +91,7 @@ static llm_status LLM_CALL job_encode(llm_job *job, const llm_step *step, const 
         return encode_submit(job, &scope, step->attempt == 0);
     }
     const struct request *request = job->stage == STAGE_POLL ? &poll->request : &poll->result;
-    TRY(custom_request_write(&scope, request, request));
+    TRY(custom_request_write(&scope, request));
     TRY(req->idempotent(req->ctx));
     if (job->stage == STAGE_RESULT) {
         return job->operation->answer.blobs.is_body ? req->framing(req->ctx, LLM_FRAME_RAW) : LLM_OK;
@@ -137,9 +138,10 @@ static bool is_failure(const llm_job *job, const struct view *view) {
 
 static llm_status take_event(llm_job *job, const struct view *view, const llm_out *out) {
     const struct stream *stream = &job->operation->stream;
-    for (size_t i = 0; i < stream->n_events; i++) {
-        if (!stream->events[i].has_only_if || custom_holds(&stream->events[i].only_if, view)) {
-            TRY(custom_picks_give(job, &stream->events[i], view, out));
+    for (size_t i = 0; i < stream->events.n; i++) {
+        const struct picks *picks = &stream->events.list[i];
+        if (picks->only_if.n == 0 || custom_holds(&picks->only_if, view)) {
+            TRY(custom_picks_give(job, picks, view, out));
         }
     }
     job->is_done = custom_holds(&stream->done, view);
@@ -173,7 +175,7 @@ static llm_status take_state(llm_job *job, const struct view *view, const llm_ou
     if (is_first) {
         TRY(keep(job, view->doc, &job->submitted));
     }
-    if (is_done && !poll->has_result) {
+    if (is_done && poll->result.url.n == 0) {
         job->is_done = true;
         return custom_picks_give(job, &job->operation->answer, view, out);
     }
@@ -184,20 +186,20 @@ static llm_status take_state(llm_job *job, const struct view *view, const llm_ou
     if (is_first || is_done) { // what it costs some providers say at once
         TRY(custom_picks_give(job, &(struct picks){.usage = job->operation->answer.usage}, view, out));
         const struct request *next = is_done ? &poll->result : &poll->request;
-        return custom_request_check(job, next, next, out);
+        return custom_request_check(job, next, out);
     }
     return LLM_OK;
 }
 
 static llm_status take_whole(llm_job *job, const struct view *view, const llm_out *out) {
     const struct operation *op = job->operation;
-    if (view->doc.ptr == NULL && !op->answer.is_text_data) {
+    if (view->doc.ptr == NULL && !op->answer.content.is_data) {
         return fail_with(out, LLM_E_PROTOCOL, "the answer is no JSON");
     }
     if (is_failure(job, view)) {
         return fail_inside(job, view, out);
     }
-    if (op->poll.is_given && job->stage != STAGE_RESULT) {
+    if (custom_is_job(op) && job->stage != STAGE_RESULT) {
         return take_state(job, view, out);
     }
     job->is_done = true;
@@ -235,8 +237,8 @@ static bool tells_finish(const llm_job *job) {
     if (!job->is_stream) {
         return op->answer.finish.n > 0;
     }
-    for (size_t i = 0; i < op->stream.n_events; i++) {
-        if (op->stream.events[i].finish.n > 0) {
+    for (size_t i = 0; i < op->stream.events.n; i++) {
+        if (op->stream.events.list[i].finish.n > 0) {
             return true;
         }
     }
@@ -282,7 +284,7 @@ static llm_status LLM_CALL job_end(llm_job *job, llm_status transport, const llm
     if (job->is_done || job->has_blob_begun) {
         return finish(job, out);
     }
-    if (job->operation->poll.is_given) {
+    if (custom_is_job(job->operation)) {
         return look_again(job, out);
     }
     if (job->is_stream && (stream->done.n == 0 || job->is_finished)) {
@@ -306,8 +308,8 @@ static llm_status LLM_CALL job_fail(llm_job *job, const llm_head *head, const ll
     const llm_chunk chunk = {.size = sizeof chunk, .frame = LLM_FRAME_WHOLE, .data = *body};
     job->http_status = head->http_status;
     if (job->stage == STAGE_POLL && job->polls < poll->polls_max) {
-        for (size_t i = 0; i < poll->n_not_ready; i++) {
-            if (poll->not_ready[i] == (int64_t)head->http_status) {
+        for (size_t i = 0; i < poll->not_ready.n; i++) {
+            if (poll->not_ready.list[i] == (int64_t)head->http_status) {
                 return look_later(job, fault->retry_after_ms);
             }
         }

@@ -97,10 +97,11 @@ static bool is_part(llm_str whole, llm_str part) {
     return false;
 }
 
-static bool is_equal(llm_str text, bool is_string, const struct test *test) {
-    for (size_t i = 0; i < test->n; i++) {
-        if (test->is_part ? is_part(text, test->values[i])
-                          : test->are_string[i] == is_string && custom_is(text, test->values[i].ptr)) {
+static bool is_expected(llm_str text, bool is_string, const struct test *test) {
+    for (size_t i = 0; i < test->values.n; i++) {
+        const struct expected *expected = &test->values.list[i];
+        if (test->is_part ? is_part(text, expected->text)
+                          : expected->is_string == is_string && custom_is(text, expected->text.ptr)) {
             return true;
         }
     }
@@ -113,7 +114,7 @@ static bool test_value(llm_str value, const struct test *test) {
         return (value.ptr != NULL) == (test->presence > 0);
     }
     const size_t n = llm_json_decode(value, buf, sizeof buf);
-    return value.ptr != NULL && is_equal(n == SIZE_MAX ? value : (llm_str){buf, n}, n != SIZE_MAX, test);
+    return value.ptr != NULL && is_expected(n == SIZE_MAX ? value : (llm_str){buf, n}, n != SIZE_MAX, test);
 }
 
 struct search {
@@ -132,13 +133,13 @@ static bool test_holds(const struct test *test, const struct view *view) {
     char number[16];
     size_t at = sizeof number;
     switch (test->of) {
-    case OF_EVENT: return is_equal(view->event, true, test);
-    case OF_DATA: return is_equal(view->text, true, test);
+    case OF_EVENT: return is_expected(view->event, true, test);
+    case OF_DATA: return is_expected(view->text, true, test);
     case OF_STATUS:
         for (uint32_t rest = view->status; rest != 0; rest /= 10) {
             number[--at] = (char)('0' + rest % 10);
         }
-        return is_equal((llm_str){number + at, sizeof number - at}, false, test);
+        return is_expected((llm_str){number + at, sizeof number - at}, false, test);
     case OF_PATH: break;
     }
     if (test->presence < 0) {

@@ -45,14 +45,16 @@ static llm_status give_text(void *ctx, llm_str value) {
 }
 
 static llm_status give_texts(struct taker *t, const struct view *view) {
-    if (t->picks->is_text_data && utf8_prefix(view->text, view->text.len) != view->text.len) {
-        return LLM_E_PROTOCOL;
-    }
-    if (t->picks->is_text_data && view->text.len > 0) {
+    const struct picks *picks = t->picks;
+    const struct paths *const channels[] = {&picks->content.from, &picks->reasoning, &picks->refusal};
+    if (picks->content.is_data && view->text.len > 0) {
+        if (utf8_prefix(view->text, view->text.len) != view->text.len) {
+            return LLM_E_PROTOCOL;
+        }
         TRY(t->out->text(t->out->ctx, CHOICE, LLM_TEXT_CONTENT, view->text.ptr, view->text.len));
     }
     for (t->channel = 0; t->channel < 3; t->channel++) {
-        TRY(custom_paths_walk(view->doc, &t->picks->text[t->channel], give_text, t));
+        TRY(custom_paths_walk(view->doc, channels[t->channel], give_text, t));
     }
     return LLM_OK;
 }
@@ -72,9 +74,9 @@ static llm_status give_finish(struct taker *t, llm_str doc) {
     if (value.ptr == NULL || t->job->is_finished) {
         return LLM_OK;
     }
-    for (size_t i = 0; i < t->picks->finish_map.n; i++) {
-        if (llm_json_is(value, t->picks->finish_map.list[i].name.ptr)) {
-            reason = (uint32_t)t->picks->finish_map.list[i].value;
+    for (size_t i = 0; i < t->picks->finish_words.n; i++) {
+        if (llm_json_is(value, t->picks->finish_words.list[i].name.ptr)) {
+            reason = (uint32_t)t->picks->finish_words.list[i].value - 1;
         }
     }
     TRY(text_of(t->job, value, &native));
@@ -86,6 +88,10 @@ static llm_status give_finish(struct taker *t, llm_str doc) {
 }
 
 // ---- usage
+
+static bool gives_blobs(const struct picks *picks) {
+    return picks->blobs.url.n + picks->blobs.base64.n > 0;
+}
 
 struct sum {
     int64_t total;
@@ -102,6 +108,8 @@ static llm_status add_count(void *ctx, llm_str value) {
     return LLM_OK;
 }
 
+#define ONE_DOLLAR INT64_C(1000000000000)
+
 // value x unit, the value to six decimals.
 static int64_t cost_of(llm_str value, int64_t unit_pico_usd) {
     int64_t millionths;
@@ -109,7 +117,7 @@ static int64_t cost_of(llm_str value, int64_t unit_pico_usd) {
         return -1;
     }
     const int64_t whole = millionths / 1000000, rest = millionths % 1000000;
-    if (unit_pico_usd != 0 && whole > INT64_MAX / 2 / unit_pico_usd) {
+    if (whole > INT64_MAX / 2 / unit_pico_usd) {
         return -1;
     }
     return whole * unit_pico_usd + rest * (unit_pico_usd / 1000000) +
@@ -131,7 +139,7 @@ static llm_status give_usage(struct taker *t, llm_str doc) {
                               &counts->milliseconds,
                               &counts->characters};
     bool any = false;
-    if (t->picks->blobs.is_given && usage->counts[COUNT_IMAGES].n == 0 && t->job->is_image) {
+    if (gives_blobs(t->picks) && usage->counts[COUNT_IMAGES].n == 0 && t->job->is_image) {
         counts->images = t->job->n_blobs;
         any = true;
     }
@@ -145,7 +153,8 @@ static llm_status give_usage(struct taker *t, llm_str doc) {
     }
     const llm_str cost = custom_paths_get(doc, &usage->counts[COUNT_COST]);
     if (cost.ptr != NULL) {
-        counts->cost_pico_usd = cost_of(cost, usage->cost_unit_pico_usd);
+        const int64_t unit = usage->cost_unit_pico_usd;
+        counts->cost_pico_usd = cost_of(cost, unit > 0 ? unit : ONE_DOLLAR);
         any = any || counts->cost_pico_usd >= 0;
     }
     counts->raw = custom_paths_get(doc, &usage->raw);
@@ -207,23 +216,21 @@ llm_status custom_picks_give(llm_job *job, const struct picks *picks, const stru
     struct taker t = {job, picks, out, 0};
     TRY(give_identity(&t, view->doc));
     TRY(give_texts(&t, view));
-    if (picks->tools.is_given) {
+    if (picks->tools.name.n > 0) {
         TRY(give_each(&t, view->doc, &picks->tools.each, give_tool));
     }
-    if (picks->blobs.is_given) {
+    if (gives_blobs(picks)) {
         TRY(give_each(&t, view->doc, &picks->blobs.each, give_blob));
     }
-    if (picks->vectors.is_given) {
+    if (picks->vectors.vector.n > 0) {
         TRY(give_each(&t, view->doc, &picks->vectors.each, give_vector));
     }
-    if (picks->usage.is_given) {
-        TRY(give_usage(&t, view->doc));
-    }
-    for (size_t i = 0; i < picks->json.n; i++) {
-        const struct pair *pair = &picks->json.list[i];
-        const llm_str value = custom_paths_get(view->doc, &pair->from);
+    TRY(give_usage(&t, view->doc));
+    for (size_t i = 0; i < picks->kinds.n; i++) {
+        const struct kind *kind = &picks->kinds.list[i];
+        const llm_str value = custom_paths_get(view->doc, &kind->from);
         if (value.ptr != NULL) {
-            TRY(out->json(out->ctx, pair->name.ptr, pair->name.len, value.ptr, value.len));
+            TRY(out->json(out->ctx, kind->name.ptr, kind->name.len, value.ptr, value.len));
         }
     }
     return give_finish(&t, view->doc);
@@ -242,10 +249,11 @@ static llm_str copy_of(llm_str v, char *buf, size_t cap) {
 }
 
 static bool apply_rules(const struct errors *errors, const struct view *view, llm_fault *fault) {
-    for (size_t i = 0; i < errors->n_rules; i++) {
-        if (custom_holds(&errors->rules[i].when, view)) {
-            fault->code = errors->rules[i].is;
-            fault->retry = errors->rules[i].retry;
+    for (size_t i = 0; i < errors->rules.n; i++) {
+        const struct rule *rule = &errors->rules.list[i];
+        if (custom_holds(&rule->when, view)) {
+            fault->code = -rule->is;
+            fault->retry = (uint32_t)rule->retry;
             return true;
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Templates: JSON with placeholders.  Read once; what holds no placeholder stays one slice.
-#include "custom.h"
+#include "read.h"
 
 #define NEW(r, ptr, count)                                                                                   \
     do {                                                                                                     \
@@ -38,16 +38,17 @@ static bool take_prefix(llm_str *text, const char *prefix) {
 // Remember that the request's member is used, so that it is neither reported as lost nor part of the rest.
 static llm_status use_name(struct reader *r, const char *name) {
     struct operation *op = r->operation;
-    if (op->n_names == op->cap_names) {
-        const char **names;
-        NEW(r, names, op->cap_names * 2 + 8);
-        if (op->n_names > 0) {
-            memcpy(names, op->names, op->n_names * sizeof *names);
+    if (op->used.n == op->used.cap) {
+        const size_t cap = op->used.cap * 2 + 8;
+        const char **list;
+        NEW(r, list, cap);
+        if (op->used.n > 0) {
+            memcpy(list, op->used.list, op->used.n * sizeof *list);
         }
-        op->names = names;
-        op->cap_names = op->cap_names * 2 + 8;
+        op->used.list = list;
+        op->used.cap = cap;
     }
-    op->names[op->n_names++] = name;
+    op->used.list[op->used.n++] = name;
     return LLM_OK;
 }
 
@@ -94,14 +95,14 @@ static llm_status read_source(struct reader *r, llm_str word, struct source *ret
         return custom_wrong(r,
                             "\"%.*s\" is no source: /pointer request prompt system model stream operation "
                             "submit:/pointer poll:/pointer item:/pointer attachment:0",
-                            (int)(whole.len < 60 ? whole.len : 60), whole.ptr);
+                            SHORT(whole));
     }
     if ((needs & r->allowed) != needs || ret->number > 9) {
         return custom_wrong(
             r,
             "\"%.*s\" cannot be used here: submit in a job, poll in its result, item in $each, "
             "attachment (0 to 9) in a body",
-            (int)(whole.len < 60 ? whole.len : 60), whole.ptr);
+            SHORT(whole));
     }
     if (ret->kind != FROM_FILE) {
         TRY(custom_path_read(r, word, &ret->path));
@@ -124,8 +125,7 @@ static llm_status read_transform(struct reader *r, llm_str *text, enum transform
             return LLM_OK;
         }
     }
-    return custom_wrong(r, "\"%.*s of\" is unknown: text json path base64 mime",
-                        (int)(word.len < 60 ? word.len : 60), word.ptr);
+    return custom_wrong(r, "\"%.*s of\" is unknown: text json path base64 mime", SHORT(word));
 }
 
 // A default is JSON where it parses, else a string.
@@ -180,9 +180,9 @@ static llm_status read_placeholder(struct reader *r, llm_str text, struct placeh
     if (take_prefix(&text, "else ")) {
         return read_default(r, text, &ret->otherwise);
     }
-    return text.len == 0 ? LLM_OK
-                         : custom_wrong(r, "\"%.*s\" is out of place: there are \"of\", \"or\", \"else\"",
-                                        (int)(text.len < 60 ? text.len : 60), text.ptr);
+    return text.len == 0
+               ? LLM_OK
+               : custom_wrong(r, "\"%.*s\" is out of place: there are \"of\", \"or\", \"else\"", SHORT(text));
 }
 
 // Behind the brace that closes the placeholder; SIZE_MAX: there is none.
@@ -202,19 +202,20 @@ static bool at_placeholder(llm_str text, size_t i) {
     return text.ptr[i] == '$' && i + 1 < text.len && text.ptr[i + 1] == '{';
 }
 
-llm_status custom_text_read(struct reader *r, llm_str v, struct text *ret) {
-    llm_str text;
+llm_status custom_read_text(struct reader *r, llm_str v, void *ret, const void *more) {
+    struct text *into = ret;
+    llm_str text = {NULL, 0};
     struct part *parts;
     size_t n = 2, start = 0, i = 0;
-    TRY(custom_string_read(r, v, &text));
+    TRY(custom_read_string(r, v, &text, more));
     for (size_t k = 0; k < text.len; k++) {
         n += text.ptr[k] == '$' ? 2 : 0;
     }
     NEW(r, parts, n);
-    *ret = (struct text){parts, 0};
+    *into = (struct text){parts, 0};
     while (i < text.len) {
         if (text.ptr[i] == '$' && i + 1 < text.len && at_placeholder(text, i + 1)) { // "$${" is "${"
-            parts[ret->n++] = (struct part){.literal = {text.ptr + start, i - start}};
+            parts[into->n++] = (struct part){.literal = {text.ptr + start, i - start}};
             start = i + 1;
             i += 3;
             continue;
@@ -231,13 +232,13 @@ llm_status custom_text_read(struct reader *r, llm_str v, struct text *ret) {
         NEW(r, placeholder, 1);
         TRY(read_placeholder(r, (llm_str){text.ptr + i + 2, end - i - 3}, placeholder));
         if (i > start) {
-            parts[ret->n++] = (struct part){.literal = {text.ptr + start, i - start}};
+            parts[into->n++] = (struct part){.literal = {text.ptr + start, i - start}};
         }
-        parts[ret->n++] = (struct part){.placeholder = placeholder};
+        parts[into->n++] = (struct part){.placeholder = placeholder};
         start = i = end;
     }
-    if (i > start || ret->n == 0) {
-        parts[ret->n++] = (struct part){.literal = {text.ptr + start, i - start}};
+    if (i > start || into->n == 0) {
+        parts[into->n++] = (struct part){.literal = {text.ptr + start, i - start}};
     }
     return LLM_OK;
 }
@@ -245,14 +246,14 @@ llm_status custom_text_read(struct reader *r, llm_str v, struct text *ret) {
 static llm_status read_each(struct reader *r, llm_str v, struct node *ret) {
     const unsigned before = r->allowed;
     ret->kind = NODE_EACH;
-    TRY(custom_text_read(r, llm_json_get(v, "$each"), &ret->text));
+    TRY(custom_read_text(r, llm_json_get(v, "$each"), &ret->text, NULL));
     if (llm_json_count(v) != 2 || llm_json_get(v, "$as").ptr == NULL || ret->text.n != 1 ||
         ret->text.parts[0].placeholder == NULL) {
         return custom_wrong(r, "must be {\"$each\": \"${a list}\", \"$as\": template}");
     }
     NEW(r, ret->members, 1);
     r->allowed |= MAY_USE_ITEM;
-    TRY(custom_node_read(r, llm_json_get(v, "$as"), &ret->members[0].node));
+    TRY(custom_read_node(r, llm_json_get(v, "$as"), &ret->members[0].node, NULL));
     r->allowed = before;
     return LLM_OK;
 }
@@ -260,7 +261,7 @@ static llm_status read_each(struct reader *r, llm_str v, struct node *ret) {
 static llm_status read_map(struct reader *r, llm_str v, struct node *ret) {
     ret->kind = NODE_MAP;
     ret->raw = llm_json_get(v, "$to");
-    TRY(custom_text_read(r, llm_json_get(v, "$map"), &ret->text));
+    TRY(custom_read_text(r, llm_json_get(v, "$map"), &ret->text, NULL));
     if (llm_json_count(v) != 2 || llm_json_type(ret->raw) != '{' || ret->text.n != 1 ||
         ret->text.parts[0].placeholder == NULL) {
         return custom_wrong(
@@ -286,7 +287,7 @@ static llm_status read_member(struct reader *r, const llm_json_iter *it, struct 
         ret->is_left_out_when_empty = true;
     }
     ret->name = name;
-    return ret->is_rest ? LLM_OK : custom_node_read(r, it->value, &ret->node);
+    return ret->is_rest ? LLM_OK : custom_read_node(r, it->value, &ret->node, NULL);
 }
 
 static llm_status read_members(struct reader *r, llm_str v, struct node *ret) {
@@ -301,7 +302,7 @@ static llm_status read_members(struct reader *r, llm_str v, struct node *ret) {
         if (ret->kind == NODE_OBJECT) {
             TRY(read_member(r, &it, member));
         } else {
-            TRY(custom_node_read(r, it.value, &member->node));
+            TRY(custom_read_node(r, it.value, &member->node, NULL));
         }
         is_raw =
             is_raw && member->node.kind == NODE_RAW && !member->is_rest && !member->is_left_out_when_empty;
@@ -311,21 +312,22 @@ static llm_status read_members(struct reader *r, llm_str v, struct node *ret) {
     return LLM_OK;
 }
 
-llm_status custom_node_read(struct reader *r, llm_str v, struct node *ret) {
+llm_status custom_read_node(struct reader *r, llm_str v, void *ret, const void *more) {
+    struct node *into = ret;
     const char type = llm_json_type(v);
-    *ret = (struct node){.kind = NODE_RAW, .raw = v};
+    *into = (struct node){.kind = NODE_RAW, .raw = v};
     if (type == '"') {
-        TRY(custom_text_read(r, v, &ret->text));
-        const struct part *first = ret->text.parts;
+        TRY(custom_read_text(r, v, &into->text, more));
+        const struct part *first = into->text.parts;
         const bool is_plain = first->placeholder == NULL && first->literal.len == llm_json_decoded_len(v);
-        ret->kind = is_plain ? NODE_RAW : NODE_TEXT;
+        into->kind = is_plain ? NODE_RAW : NODE_TEXT;
         return LLM_OK;
     }
     if (type == '{' && llm_json_get(v, "$each").ptr != NULL) {
-        return read_each(r, v, ret);
+        return read_each(r, v, into);
     }
     if (type == '{' && llm_json_get(v, "$map").ptr != NULL) {
-        return read_map(r, v, ret);
+        return read_map(r, v, into);
     }
-    return type == '{' || type == '[' ? read_members(r, v, ret) : LLM_OK;
+    return type == '{' || type == '[' ? read_members(r, v, into) : LLM_OK;
 }

@@ -245,8 +245,8 @@ static void give_string(struct body *b, const struct text *text) {
 }
 
 static bool is_used(const struct operation *op, llm_str name) {
-    for (size_t i = 0; i < op->n_names; i++) {
-        if (custom_is(name, op->names[i])) {
+    for (size_t i = 0; i < op->used.n; i++) {
+        if (custom_is(name, op->used.list[i])) {
             return true;
         }
     }
@@ -262,8 +262,8 @@ static bool is_name(llm_str raw, llm_str name) {
 }
 
 static bool is_dropped(const struct operation *op, llm_str name) {
-    for (size_t i = 0; i < op->n_dropped; i++) {
-        if (custom_is(name, op->dropped[i].ptr)) {
+    for (size_t i = 0; i < op->dropped.n; i++) {
+        if (custom_is(name, op->dropped.list[i].ptr)) {
             return true;
         }
     }
@@ -374,6 +374,7 @@ static void give_mapped(struct body *b, const struct node *node) {
 
 static llm_status give_node(struct body *b, const struct node *node) {
     switch (node->kind) {
+    case NODE_NONE: break;
     case NODE_RAW: llm_json_raw(&b->json, node->raw); break;
     case NODE_TEXT: give_string(b, &node->text); break;
     case NODE_EACH: return give_each(b, node);
@@ -460,8 +461,8 @@ static llm_status write_header(struct scope *scope, llm_str name, llm_str value)
 }
 
 static bool is_named(const struct request *request, const char *name) {
-    for (size_t i = 0; i < request->n_headers; i++) {
-        const llm_str is = request->headers[i].name;
+    for (size_t i = 0; i < request->headers.n; i++) {
+        const llm_str is = request->headers.list[i].name;
         size_t n = 0;
         while (n < is.len && name[n] != '\0' && (is.ptr[n] | 32) == name[n]) {
             n++;
@@ -475,8 +476,8 @@ static bool is_named(const struct request *request, const char *name) {
 
 static llm_status write_headers(struct scope *scope, const struct request *request, bool has_body,
                                 struct line *line) {
-    for (size_t i = 0; i < request->n_headers; i++) {
-        const struct field *header = &request->headers[i];
+    for (size_t i = 0; i < request->headers.n; i++) {
+        const struct field *header = &request->headers.list[i];
         const llm_status there = has_all(scope, &header->value);
         TRY(there);
         if (there != 0) {
@@ -494,22 +495,18 @@ static llm_status write_headers(struct scope *scope, const struct request *reque
     return LLM_OK;
 }
 
-llm_status custom_request_write(struct scope *scope, const struct request *request,
-                                const struct request *base) {
-    const struct node *node = request->body != NULL ? request->body : base->body;
+llm_status custom_request_write(struct scope *scope, const struct request *request) {
+    static const char *const methods[] = {"", "GET", "POST", "PUT", "PATCH", "DELETE"};
+    const bool has_body = request->body.kind != NODE_NONE;
     struct line line;
-    TRY(write_line(scope, request->method.ptr != NULL ? request->method : base->method,
-                   request->url.n > 0 ? &request->url : &base->url, &line));
-    TRY(write_headers(scope, request->n_headers > 0 ? request : base, node != NULL, &line));
-    if (node == NULL) {
+    TRY(write_line(scope, custom_str(methods[request->method]), &request->url, &line));
+    TRY(write_headers(scope, request, has_body, &line));
+    if (!has_body) {
         return LLM_OK;
     }
     struct body body = {.scope = *scope, .json = llm_json_writer_to(scope->req->body, scope->req->ctx)};
-    const llm_status there = is_there(&body, node, true);
-    if (there <= 0) {
-        return there;
-    }
-    return give_node(&body, node);
+    const llm_status there = is_there(&body, &request->body, true);
+    return there <= 0 ? there : give_node(&body, &request->body);
 }
 
 // ---- the same for nobody: does a request lack something?
@@ -534,8 +531,7 @@ static llm_status LLM_CALL no_flag(void *ctx) {
     return LLM_OK;
 }
 
-llm_status custom_request_check(const llm_job *job, const struct request *request, const struct request *base,
-                                const llm_out *out) {
+llm_status custom_request_check(const llm_job *job, const struct request *request, const llm_out *out) {
     const llm_http_request nobody = {.size = sizeof nobody,
                                      .line = no_two,
                                      .header = no_two,
@@ -543,7 +539,7 @@ llm_status custom_request_check(const llm_job *job, const struct request *reques
                                      .body_base64 = no_file,
                                      .anonymous = no_flag};
     struct scope scope = {.job = job, .req = &nobody, .out = out, .item = {NULL, 0}};
-    return custom_request_write(&scope, request, base);
+    return custom_request_write(&scope, request);
 }
 
 llm_status custom_losses_report(const struct scope *scope) {
