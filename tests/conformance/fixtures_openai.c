@@ -14,7 +14,7 @@
 #include "tap.h"
 #include "test_data.h"
 
-const llm_provider_descriptor *llm_openai_compat_entry_v1(void);
+const llm_provider_descriptor *llm_provider_entry_v1(void);
 
 static const struct {
     const char *recorded, *operation;
@@ -125,7 +125,7 @@ static void check_fixture(struct tap *tap, const char *dir, const cJSON *fixture
         return;
     }
     const struct codec_answer answer = {.status = status, .body = {body, n}};
-    struct codec_case c = {.plugin = llm_openai_compat_entry_v1(),
+    struct codec_case c = {.plugin = llm_provider_entry_v1(),
                            .provider = provider,
                            .config = config,
                            .operation = operation_of(fixture),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Drives one codec directly: no core, no network, no clock.  Recorded answers in, the HTTP requests and everything that the codec
-// said out.  The plugin is linked statically (-DLLM_ENTRY=...) or comes as a pointer from anywhere else.
+// said out.  The plugin is linked statically or comes as a pointer from anywhere else.
 //
 //     struct codec_result result;
 //     codec_host_run(&(struct codec_case){.plugin = entry(), .operation = "chat", .model = "m", .request = "{}",
