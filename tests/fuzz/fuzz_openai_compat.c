@@ -9,7 +9,7 @@
 #include "codec_host.h"
 #include "llm_json.h"
 
-const llm_provider_descriptor *llm_openai_compat_entry_v1(void);
+const llm_provider_descriptor *llm_provider_entry_v1(void);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const operations[] = {"chat",       "completions", "embeddings", "image",
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const llm_str rest = {(const char *)data + 2, size - 2};
     const uint32_t kind = data[0] % 4;
     const struct codec_answer answer = {.status = kind == 2 ? 400u + data[0] / 4 : 200u, .body = rest};
-    struct codec_case c = {.plugin = llm_openai_compat_entry_v1(),
+    struct codec_case c = {.plugin = llm_provider_entry_v1(),
                            .operation = operations[data[1] % 7],
                            .config = configs[data[1] / 7 % 3],
                            .model = "m/1",
