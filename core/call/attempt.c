@@ -189,6 +189,10 @@ static llm_status failed_answer(struct llm_call *call) {
     if ((call->flags & LLM_QUERY_RAW) != 0 && call->error_body.len > 0) {
         (void)llm_response_add_raw(call->response, llm_buf_str(&call->error_body), false);
     }
+    if (call->http_status < 400) { // a redirect: no answer of the provider's, whatever its body says
+        llm_call_fault(call, &fault);
+        return call->error.status;
+    }
     const llm_head head = {.size = (uint32_t)sizeof head,
                            .http_status = call->http_status,
                            .headers = call->head_fields,

@@ -104,7 +104,7 @@ struct llm_body_piece { // of the body under construction
 // The HTTP request under construction.
 struct llm_draft {
     llm_str method, url;
-    bool absolute, own_origin, anonymous, idempotent, has_content_type;
+    bool absolute, own_origin, anonymous, idempotent, has_content_type, has_accept;
     uint32_t framing;
     uint64_t wait_ms;
     const char **lines; // array from llm_mem, kept

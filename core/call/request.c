@@ -45,7 +45,7 @@ void llm_request_reset(struct llm_call *call) {
     struct llm_draft *d = &call->draft;
     llm_request_wipe(call);
     d->method = d->url = (llm_str){NULL, 0};
-    d->absolute = d->own_origin = d->anonymous = d->idempotent = d->has_content_type = false;
+    d->absolute = d->own_origin = d->anonymous = d->idempotent = d->has_content_type = d->has_accept = false;
     d->framing = LLM_FRAME_WHOLE;
     d->wait_ms = 0;
     d->n_lines = d->n_pieces = 0;
@@ -170,6 +170,7 @@ static llm_status LLM_CALL verb_header(void *ctx, const char *name, size_t nn, c
         return refuse(call, LLM_E_LIMIT, "too many fields", field);
     }
     call->draft.has_content_type |= llm_str_eq_nocase(field, LLM_STR("content-type"));
+    call->draft.has_accept |= llm_str_eq_nocase(field, LLM_STR("accept"));
     return add_line(call, field, (llm_str){"", 0}, text) != NULL ? LLM_OK : LLM_E_NOMEM;
 }
 
@@ -423,8 +424,9 @@ static llm_status add_own_lines(struct llm_call *call) {
         ok = ok && add_line(call, LLM_STR("content-type"), none, LLM_STR("application/json")) != NULL;
     }
     const bool stream = call->draft.framing == LLM_FRAME_SSE || call->draft.framing == LLM_FRAME_SSE_FIELDS;
-    ok = ok && add_line(call, LLM_STR("accept"), none,
-                        stream ? LLM_STR("text/event-stream, application/json") : LLM_STR("*/*")) != NULL;
+    ok = ok && (call->draft.has_accept ||
+                add_line(call, LLM_STR("accept"), none,
+                         stream ? LLM_STR("text/event-stream, application/json") : LLM_STR("*/*")) != NULL);
     ok = ok && add_line(call, LLM_STR("accept-encoding"), none, LLM_STR("identity")) != NULL;
     ok = ok && add_line(call, LLM_STR("user-agent"), none, LLM_STR("llm-master/" LLM_MASTER_VERSION)) != NULL;
     return ok ? LLM_OK : LLM_E_NOMEM;
