@@ -19,6 +19,8 @@ ask gpt-4o-mini x
 exits 'no plugin directory' 3 'openai cannot be used: its plugin "openai_compat" is in no plugin directory *'
 run plugins list
 exits 'no plugin directory: the list' 3 'there is no plugin; *'
+run --plugin-dir /nonexistent query -m gpt-4o-mini x
+exits 'a named plugin directory that is not there' 3 '*/nonexistent*'
 mkdir -m 755 "$plugins"
 LLM_MASTER_PLUGIN_PATH=$plugins
 ask gpt-4o-mini x
