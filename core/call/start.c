@@ -237,9 +237,9 @@ static llm_status choose_format(struct llm_call *call, const llm_query_args *arg
     const llm_str operation = call->job_args.operation;
     for (size_t i = 0; formats[i] != NULL; i++) {
         const llm_str format = llm_str_from(formats[i]);
-        const bool openai =
+        const bool canonical =
             llm_str_starts(format, LLM_STR("openai.")) && llm_str_eq(llm_str_cut(format, 7), operation);
-        if (args->format != NULL ? llm_str_is(format, args->format) : openai) {
+        if (args->format != NULL ? llm_str_is(format, args->format) : canonical) {
             call->job_args.format = format;
             return LLM_OK;
         }

@@ -292,8 +292,7 @@ START_TEST(plugin_directories_have_an_order) {
     llm_settings_done(&s);
     setenv("LLM_MASTER_PLUGIN_PATH", ":/opt/path::/opt/settings:", 1);
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
-    ck_assert_str_eq(all_dirs(&s, got, sizeof got),
-                     "/usr:/opt/add1:/opt/add2:/opt/path:/opt/settings");
+    ck_assert_str_eq(all_dirs(&s, got, sizeof got), "/usr:/opt/add1:/opt/add2:/opt/path:/opt/settings");
     llm_settings_done(&s);
     setenv("LLM_MASTER_PLUGIN_PATH", "plugins", 1);
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
