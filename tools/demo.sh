@@ -46,6 +46,7 @@ export OPENAI_API_KEY=not-a-key RECRAFT_API_KEY=not-a-key PARROT_API_KEY=not-a-k
 settings=$XDG_CONFIG_HOME/llm-master
 plugins=$XDG_DATA_HOME/llm-master/plugins
 umask 022
+rm -rf "$build/demo"
 mkdir -p "$settings/providers.d" "$plugins" "$build/demo"
 
 "$llm" sim --listen 127.0.0.1:0 --delay 25 --script tools/demo_rules.json >"$home/simulator" 2>&1 &
