@@ -2,6 +2,7 @@
 #include "replayer.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "test_data.h"
 
@@ -118,14 +119,18 @@ char *replayer_command(const char *folder) {
     char command[2 * TEST_PATH_BYTES];
     struct host_text out = {0};
     llm_error err = LLM_ERROR_INIT;
-    (void)snprintf(command, sizeof command,
-                   "HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent '%s/hosts/cli/llm-master' replay -q '%s'",
-                   build_root(), folder);
+    (void)snprintf(
+        command, sizeof command,
+        "HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent '%s/hosts/cli/llm-master' replay -q '%s' 2>/dev/null",
+        build_root(), folder);
     fflush(stdout);
     FILE *pipe = popen(command, "r");
     if (pipe != NULL) {
         (void)host_text_fd(&out, fileno(pipe), "llm-master", &err);
-        (void)pclose(pipe);
+        const int status = pclose(pipe);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) { // 1: the recording holds a failure
+            host_text_text(&out, " and it crashed");
+        }
     }
     while (out.len > 0 && out.ptr[out.len - 1] == '\n') {
         out.len--;
