@@ -8,7 +8,6 @@
 // Without --markdown: TAP.  Bodies of more than 2000 bytes are cut at evenly spread places and behind line ends, more than a thousand of
 // them for most; LLM_TEST_LONG set: everywhere, but for the longest.
 #include <stdlib.h>
-#include <time.h>
 
 #include "oracle_openai.h"
 #include "replayer.h"
@@ -181,8 +180,15 @@ static void print_cell(const char *text) {
     }
 }
 
+static int by_name(const void *a, const void *b) {
+    const struct row *left = a, *right = b;
+    const int order = strcmp(left->provider, right->provider);
+    return order != 0 ? order : strcmp(left->operation, right->operation);
+}
+
 static void print_table(struct table *t) {
     int count = 0, exact = 0;
+    qsort(t->rows, (size_t)t->n_rows, sizeof t->rows[0], by_name);
     printf("| Provider | Operation | Recordings | Exact | Differing | Why |\n|---|---|---:|---:|---:|---|\n");
     for (int i = 0; i < t->n_rows; i++) {
         const struct row *row = &t->rows[i];
