@@ -30,7 +30,7 @@ static const char *const others[] = {"cohere", "gemini", "vertex", "anthropic", 
 static char *read_text(const char *path, size_t *ret_len) {
     size_t n = 0;
     char *bytes = test_data_read(path, &n);
-    char *text = bytes != NULL ? strndup(bytes, n) : NULL;
+    char *text = bytes != NULL ? test_data_text(bytes, n) : NULL;
     free(bytes);
     *ret_len = n;
     return text;

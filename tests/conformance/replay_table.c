@@ -80,7 +80,7 @@ static char *expected(const char *folder, const struct recording *recording) {
     (void)snprintf(path, sizeof path, "%s/expect.json", folder);
     char *bytes = test_data_read(path, &n);
     if (bytes != NULL) {
-        char *text = strndup(bytes, n);
+        char *text = test_data_text(bytes, n);
         free(bytes);
         return text;
     }
@@ -88,7 +88,8 @@ static char *expected(const char *folder, const struct recording *recording) {
                        .operation = recording_operation(recording->operation).ptr,
                        .status = recording->status,
                        .stream = recording->stream};
-    char *body = strndup(recording->answer.len > 0 ? recording->answer.ptr : "", recording->answer.len);
+    char *body =
+        test_data_text(recording->answer.len > 0 ? recording->answer.ptr : "", recording->answer.len);
     cJSON *want = oracle_response(&o, body);
     char *text = cJSON_PrintUnformatted(want);
     cJSON_Delete(want);

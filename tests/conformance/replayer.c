@@ -135,7 +135,7 @@ char *replayer_command(const char *folder) {
     while (out.len > 0 && out.ptr[out.len - 1] == '\n') {
         out.len--;
     }
-    char *ret = strndup(out.len > 0 ? out.ptr : "", out.len);
+    char *ret = test_data_text(out.len > 0 ? out.ptr : "", out.len);
     drop_times(ret);
     host_text_done(&out);
     return ret;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,4 +43,15 @@ char *test_data_read(const char *path, size_t *ret_len) {
         (void)fclose(file);
     }
     return bytes;
+}
+
+char *test_data_text(const char *bytes, size_t n) {
+    char *text = malloc(n + 1);
+    if (text != NULL) {
+        if (n > 0) {
+            memcpy(text, bytes, n);
+        }
+        text[n] = '\0';
+    }
+    return text;
 }

@@ -17,4 +17,7 @@ bool test_data_shared(char path[TEST_PATH_BYTES], const char *name);
 // The bytes of a file in a block of just that size (NULL: cannot be read), to be freed with free().
 char *test_data_read(const char *path, size_t *ret_len);
 
+// The n bytes with a NUL behind them, to be freed: unlike strndup it reads no byte more.
+char *test_data_text(const char *bytes, size_t n);
+
 #endif
