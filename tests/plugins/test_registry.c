@@ -454,7 +454,7 @@ static double now_us(void) {
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-START_TEST(lists_200_plugins_in_2_ms) {
+START_TEST(lists_200_plugins_without_opening_them) {
     size_t len = 0;
     char *bytes = temp_dir_read(plugin_test_built("echo.so"), &len);
     char *id = memmem(bytes, len, "org.example.echo", 16);
@@ -479,12 +479,10 @@ START_TEST(lists_200_plugins_in_2_ms) {
         again = end_us - middle_us < again ? end_us - middle_us : again;
     }
     ck_assert_uint_eq(test.count, 200);
-    printf("# 200 plugins: %.0f us, again: %.0f us (CPU, best of 20)\n", first, again);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    if (getenv("LLM_TEST_SLOW") == NULL) { // under valgrind
-        ck_assert_double_lt(first, 2000);
+    for (size_t i = 0; i < test.count; i++) {
+        ck_assert_int_ne(atomic_load(&test.list[i]->state), LLM_PLUGIN_LOADED);
     }
-#endif
+    printf("# 200 plugins: %.0f us, again: %.0f us (CPU, best of 20)\n", first, again);
 }
 END_TEST
 
@@ -586,7 +584,7 @@ int main(void) {
     tcase_add_test(tests, moves_up_when_the_first_goes);
     tcase_add_test(tests, heals_when_the_cause_is_gone);
     tcase_add_test(tests, looks_again_before_it_loads);
-    tcase_add_test(tests, lists_200_plugins_in_2_ms);
+    tcase_add_test(tests, lists_200_plugins_without_opening_them);
     tcase_add_test(tests, survives_failing_allocations);
     tcase_add_test(tests, leaves_no_descriptor_open);
     tcase_add_test(tests, names_states);
