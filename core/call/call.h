@@ -94,7 +94,7 @@ enum llm_step_name { // what a call does next
 
 enum llm_phase { LLM_PHASE_NONE, LLM_PHASE_WAIT, LLM_PHASE_FIRST_BYTE, LLM_PHASE_IDLE };
 
-enum llm_delivery { LLM_DELIVER_CALLBACK, LLM_DELIVER_PULL, LLM_DELIVER_NOT };
+enum llm_delivery { LLM_DELIVER_CALLBACK, LLM_DELIVER_PULL };
 
 struct llm_body_piece { // of the body under construction
     const void *ptr;    // NULL: `at` in the call's body buffer
@@ -126,7 +126,7 @@ struct llm_call {
     struct llm_call *next, *prev; // loop->calls; next also in loop->pool
     struct llm_call *ready_next;
     struct llm_call *cancel_next, *grave_next;
-    bool ready, freed, ended, opened;
+    bool ready, freed, ended;
     bool kept;     // llm_query() waits for it: a free from inside a callback only cancels
     uint32_t busy; // > 0: a callback of the host runs in it
     atomic_bool cancel_asked, cancel_listed;
@@ -160,9 +160,8 @@ struct llm_call {
     llm_http_request request_verbs;
     llm_out out_verbs;
     uint32_t http_status;
-    bool answer_is_2xx, answer_done, stopped;
+    bool answer_is_2xx, stopped;
     struct llm_buf error_body;
-    struct llm_buf head_text; // the head of an answer that is not 2xx, kept for fail()
     llm_header *head_fields;
     size_t n_head_fields;
     llm_status outcome;     // of the exchange: LLM_DONE, LLM_AGAIN, or what went wrong

@@ -32,7 +32,6 @@ static struct llm_call *call_take(struct llm_loop *loop) {
     call->queue_arena.limit = LLM_MAX_RESPONSE_BYTES;
     call->draft.body.max = LLM_MAX_REQUEST_BYTES;
     call->error_body.max = LLM_MAX_ERROR_BYTES;
-    call->head_text.max = LLM_MAX_HEADER_BYTES;
     call->scratch.max = LLM_MAX_EVENT_BYTES;
     call->timer.fire = llm_call_on_timer;
     llm_sink_bind(call);
@@ -47,9 +46,8 @@ static void call_clear(struct llm_call *call) {
     llm_frames_reset(&call->frames, KEEP_BYTES);
     llm_buf_reset(&call->draft.body, KEEP_BYTES);
     llm_buf_reset(&call->error_body, KEEP_BYTES);
-    llm_buf_reset(&call->head_text, KEEP_BYTES);
     llm_buf_reset(&call->scratch, KEEP_BYTES);
-    call->ready = call->freed = call->ended = call->opened = call->kept = call->end_pulled = false;
+    call->ready = call->freed = call->ended = call->kept = call->end_pulled = false;
     atomic_store(&call->cancel_asked, false);
     call->queue_first = call->queue_last = NULL;
     call->job = NULL;
@@ -74,7 +72,6 @@ static void call_destroy(struct llm_call *call) {
     llm_frames_done(&call->frames);
     llm_buf_done(&call->draft.body);
     llm_buf_done(&call->error_body);
-    llm_buf_done(&call->head_text);
     llm_buf_done(&call->scratch);
     llm_mem_free(call->draft.lines);
     llm_mem_free(call->draft.pieces);
@@ -412,7 +409,6 @@ enum llm_step_name llm_call_open(struct llm_call *call) {
         call->outcome = status;
         return LLM_STEP_DECIDE;
     }
-    call->opened = true;
     call->job_step = (llm_step){.size = (uint32_t)sizeof call->job_step};
     return LLM_STEP_ADMIT;
 }
