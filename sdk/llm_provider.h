@@ -11,7 +11,8 @@
  *               ^                                            |
  *               '--------------------LLM_AGAIN---------------'   (the next exchange: step + 1)
  *
- *     A status other than 2xx gives  fail -> close  instead of head/data/end.
+ *     A status of 400 and above gives  fail -> close  instead of head/data/end; a redirect is never followed and
+ *     ends the job without fail().
  *     close() may come at any moment after open(): that is how a call is cancelled.  Nothing follows it.
  *
  * WHAT A FILE NEEDS.  One shared object that exports exactly one symbol, llm_provider_entry_v1, and
@@ -380,7 +381,7 @@ typedef struct llm_codec {
     /* [call] The body is over.  transport: LLM_OK, or LLM_E_TRANSPORT when the connection broke before its end.
      * -> LLM_DONE, LLM_AGAIN, or an error (LLM_E_PROTOCOL for a stream that was cut). */
     llm_status(LLM_CALL *end)(llm_job *job, llm_status transport, const llm_out *out);
-    /* [call] May be NULL.  A status other than 2xx with its whole body (bounded).  `fault` is filled from status and
+    /* [call] May be NULL.  A status of 400 and above with its whole body (bounded).  `fault` is filled from status and
      * headers; slices put into it must stay valid until close().  Return LLM_OK, or LLM_AGAIN when this status means
      * "not ready" and encode() is to be called for the next step. */
     llm_status(LLM_CALL *fail)(llm_job *job, const llm_head *head, const llm_bytes *body, llm_fault *fault);
