@@ -178,6 +178,42 @@ typedef struct llm_transport {
     llm_status (*exchange)(void *ctx, const llm_outgoing *request, const llm_reply *reply);
 } llm_transport;
 
+/* A named fact of a log record or a span: text, or a number when text.ptr is NULL. */
+typedef struct llm_field {
+    const char *name; /* "gen_ai.request.model", ... */
+    llm_str text;
+    int64_t number;
+} llm_field;
+
+/* One line of the log, in parts.  Only fields of the list in docs/observe.md occur; no secret, prompt or answer among them. */
+typedef struct llm_log_record {
+    uint32_t size;
+    int32_t level;     /* LLM_LOG_* */
+    int64_t time_us;   /* since 1970, wall clock */
+    const char *event; /* "call_end", "attempt_end", "reload", "breaker_open", ... */
+    const llm_field *fields;
+    size_t n_fields;
+} llm_log_record;
+
+/* [any] Borrowed.  Must not call into the library. */
+typedef void (*llm_log_record_fn)(void *ctx, const llm_log_record *record);
+
+/* A finished span, by the names of OpenTelemetry's GenAI conventions: one for each call, one for each attempt of it. */
+typedef struct llm_span {
+    uint32_t size;
+    uint32_t is_attempt; /* 1: of a call; parent_id is the call's span */
+    const char *name;    /* "chat gpt-4o-mini" */
+    uint64_t span_id, parent_id, call_id;
+    int64_t start_us, end_us; /* since 1970, wall clock; end_us >= start_us */
+    llm_status status;
+    uint32_t reserved;
+    const llm_field *attributes;
+    size_t n_attributes;
+} llm_span;
+
+/* [any] Borrowed.  Must not call into the library. */
+typedef void (*llm_span_fn)(void *ctx, const llm_span *span);
+
 #define LLM_MASTER_NO_ENVIRONMENT 1u  /* read no environment variable at all: only what is given here */
 #define LLM_MASTER_NO_CONFIG 2u       /* read no config.json and no user's providers.d, models.d */
 #define LLM_MASTER_NO_DEFAULT_DIRS 4u /* plugins only from plugin_dirs */
@@ -193,10 +229,16 @@ typedef struct llm_master_options {
     llm_log_fn log; /* NULL: no log */
     void *log_ctx;
     const llm_transport *transport; /* NULL: HTTP.  Borrowed until llm_master_free() */
+    llm_log_record_fn log_record;   /* NULL: none; takes log_level and log_ctx */
+    llm_span_fn span;               /* NULL: none */
+    void *span_ctx;
 } llm_master_options;
 
 #define LLM_MASTER_OPTIONS_INIT                                                                              \
-    { (uint32_t)sizeof(llm_master_options), 0, NULL, NULL, NULL, LLM_LOG_WARN, 0, NULL, NULL, NULL }
+    {                                                                                                        \
+        (uint32_t)sizeof(llm_master_options), 0, NULL, NULL, NULL, LLM_LOG_WARN, 0, NULL, NULL, NULL, NULL,  \
+            NULL, NULL                                                                                       \
+    }
 
 /* [any] Read settings and manifests; runs no plugin's code yet.
  * options NULL: all defaults.  Free with llm_master_free().
@@ -283,10 +325,16 @@ typedef struct llm_event {
  * cancel and free any call, its own too. */
 typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *event);
 
-#define LLM_QUERY_STREAM 1u  /* ask the provider for a stream */
-#define LLM_QUERY_COLLECT 2u /* keep the content for llm_call_response(); llm_query() always does */
-#define LLM_QUERY_RAW 4u     /* keep (and give as events) the provider's answer as it came */
-#define LLM_QUERY_BORROW 8u  /* body and attachments stay valid until the end event: do not copy them */
+#define LLM_QUERY_STREAM 1u        /* ask the provider for a stream */
+#define LLM_QUERY_COLLECT 2u       /* keep the content for llm_call_response(); llm_query() always does */
+#define LLM_QUERY_RAW 4u           /* keep (and give as events) the provider's answer as it came */
+#define LLM_QUERY_BORROW 8u        /* body and attachments stay valid until the end event: do not copy them */
+#define LLM_QUERY_NO_WAIT 16u      /* refuse at once (LLM_E_LIMIT) instead of waiting for a limit */
+#define LLM_QUERY_NO_FALLBACK 32u  /* no other model or provider than the one asked for */
+#define LLM_QUERY_CACHE 64u        /* give and keep the answer of exactly this request (docs/cache.md) */
+#define LLM_QUERY_SHARE 128u       /* let identical calls under way share one answer */
+#define LLM_QUERY_ACKNOWLEDGE 256u /* the end event waits until the ledger's row is safe */
+#define LLM_QUERY_DEBUG 512u       /* keep a record of each exchange for llm_response_json(): "debug" */
 
 typedef struct llm_query_args {
     uint32_t size;
@@ -307,6 +355,13 @@ typedef struct llm_query_args {
     uint32_t total_timeout_ms;      /* 0: the configured one (600 s) */
     llm_event_fn on_event;          /* NULL: pull with llm_call_next(), or wait for the response */
     void *ctx;
+    const char *tag; /* who asks: for limits, the ledger and the cache; at most 128 bytes; NULL: nobody */
+    const char *const
+        *fallbacks; /* models to try after the one asked for, NULL-terminated; NULL: the configured ones */
+    uint32_t max_attempts; /* tries over all of them; 0: the configured number (3); 1: no retry */
+    uint32_t max_wait_ms;  /* for limits; 0: the configured one (30 s) */
+    uint32_t hedge_ms; /* ask again elsewhere when no output came by then; 0: the configured one (never) */
+    uint32_t reserved;
 } llm_query_args;
 
 #define LLM_QUERY_INIT (uint32_t)sizeof(llm_query_args)

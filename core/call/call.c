@@ -7,23 +7,26 @@
 
 #include "base/error.h"
 
-// Limits come here: a call that must wait for its turn pauses, one that may not go on is decided.
-static enum llm_step_name admit(struct llm_call *call) {
-    (void)call;
-    return LLM_STEP_ENCODE;
-}
-
 static enum llm_step_name (*const steps[])(struct llm_call *call) = {
-    [LLM_STEP_START] = llm_call_open,        // -> ADMIT, or DECIDE when the plugin refuses
-    [LLM_STEP_ADMIT] = admit,                // -> ENCODE
+    [LLM_STEP_REUSE] = llm_call_reuse,       // -> OPEN, SETTLE (the answer is known), PAUSE (it is under way)
+    [LLM_STEP_OPEN] = llm_call_open,         // -> ADMIT, or DECIDE when the plugin refuses
+    [LLM_STEP_ADMIT] = llm_call_admit,       // -> ENCODE, PAUSE (wait for the turn), DECIDE (a limit refuses)
     [LLM_STEP_ENCODE] = llm_call_encode,     // -> EXCHANGE, PAUSE (wait before it), DECIDE
     [LLM_STEP_EXCHANGE] = llm_call_exchange, // -> PAUSE until the answer is over, DECIDE
-    [LLM_STEP_DECIDE] = llm_call_decide,     // -> ENCODE (the next exchange), SETTLE
-    [LLM_STEP_SETTLE] = llm_call_settle,     // -> ENDED
+    [LLM_STEP_DECIDE] =
+        llm_call_decide, // -> ENCODE (the next exchange), OPEN (the next attempt), PAUSE, SETTLE
+    [LLM_STEP_SETTLE] = llm_call_settle, // -> RECORD
+    [LLM_STEP_RECORD] = llm_call_record, // -> FINISH, PAUSE until the row is safe
+    [LLM_STEP_FINISH] = llm_call_finish, // -> ENDED
 };
 
+// What is left of it can no longer be stopped.
+static bool is_settling(const struct llm_call *call) {
+    return call->step == LLM_STEP_ENDED || call->settled;
+}
+
 void llm_call_advance(struct llm_call *call) {
-    if (atomic_load(&call->cancel_asked) && call->step != LLM_STEP_ENDED && call->step != LLM_STEP_SETTLE) {
+    if (atomic_load(&call->cancel_asked) && !is_settling(call)) {
         llm_call_abort(call, LLM_E_CANCELLED);
     }
     while (call->step < LLM_STEP_PAUSE) {
@@ -37,7 +40,7 @@ void llm_call_advance(struct llm_call *call) {
 }
 
 void llm_call_abort(struct llm_call *call, llm_status status) {
-    if (call->step == LLM_STEP_ENDED || call->step == LLM_STEP_SETTLE) {
+    if (is_settling(call)) {
         return;
     }
     if (call->exchange != NULL) {
@@ -45,6 +48,7 @@ void llm_call_abort(struct llm_call *call, llm_status status) {
         call->exchange = NULL;
     }
     llm_worker_stop(call);
+    llm_call_admit_cancel(call);
     llm_timer_clear(&call->loop->reactor, &call->timer);
     call->phase = LLM_PHASE_NONE;
     call->stopped = true;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The life of a call: one direction, one file a step.
 //
-//     start    resolve the route, judge the request, open the plugin's job     start.c
-//     admit    limits (room for them: nothing is limited yet)                  call.c
+//     start    resolve the route, judge the request                            start.c
+//     reuse    an answer that is known already, or under way                   reuse.c
+//     open     the plugin's job for the target of this attempt                 start.c
+//     admit    limits are reserved; the call may wait for its turn             admit.c
 //     attempt  encode -> exchange -> frames -> head/data/end -> events         attempt.c, request.c, sink.c
-//     decide   done? another exchange? give up?                                decide.c
-//     settle   cost, the response, the error and the end event                 settle.c
+//     decide   done? another exchange? retry? fall back? give up?              decide.c
+//     settle   cost, the error                                                 settle.c
+//     record   the ledger's row                                                record.c
+//     finish   metrics, the cache, the end event                               settle.c
 //
 // call.c holds the state table over them.  A step never calls backwards: it returns what comes next.
 #ifndef LLM_CALL_CALL_H
@@ -82,12 +86,15 @@ void llm_loop_unqueue(struct llm_call *call);
 // ---- calls -------------------------------------------------------------------------------------------------------
 
 enum llm_step_name { // what a call does next
-    LLM_STEP_START,
+    LLM_STEP_REUSE,
+    LLM_STEP_OPEN,
     LLM_STEP_ADMIT,
     LLM_STEP_ENCODE,
     LLM_STEP_EXCHANGE,
     LLM_STEP_DECIDE,
     LLM_STEP_SETTLE,
+    LLM_STEP_RECORD,
+    LLM_STEP_FINISH,
     LLM_STEP_PAUSE, // nothing until something happens outside
     LLM_STEP_ENDED,
 };
@@ -127,6 +134,9 @@ struct llm_call {
     struct llm_call *ready_next;
     struct llm_call *cancel_next, *grave_next;
     bool ready, freed, ended;
+    bool attempt_open; // between llm_call_open() and llm_call_attempt_over()
+    bool settled;      // from llm_call_settle() on: it cannot be stopped any more
+
     bool kept;     // llm_query() waits for it: a free from inside a callback only cancels
     uint32_t busy; // > 0: a callback of the host runs in it
     atomic_bool cancel_asked, cancel_listed;
@@ -194,12 +204,32 @@ void llm_call_pool_free(struct llm_loop *loop);
 // Stop what it is doing and let it settle with this status (and the error that is in call->error, when set).
 void llm_call_abort(struct llm_call *call, llm_status status);
 
-// Steps.
+// Steps.  A step that gives LLM_STEP_PAUSE has set call->step to where the call goes on when llm_loop_queue() wakes it.
+// reuse: OPEN; SETTLE when the answer was given from what is known; PAUSE while a call of the same content is under way.
+enum llm_step_name llm_call_reuse(struct llm_call *call);
 enum llm_step_name llm_call_open(struct llm_call *call);
+// admit: ENCODE; PAUSE while it waits for its turn; DECIDE when a limit refuses it (outcome and error are set).
+enum llm_step_name llm_call_admit(struct llm_call *call);
 enum llm_step_name llm_call_encode(struct llm_call *call);
 enum llm_step_name llm_call_exchange(struct llm_call *call);
 enum llm_step_name llm_call_decide(struct llm_call *call);
 enum llm_step_name llm_call_settle(struct llm_call *call);
+// record: FINISH; PAUSE until the row is safe, where the host asked for that.
+enum llm_step_name llm_call_record(struct llm_call *call);
+enum llm_step_name llm_call_finish(struct llm_call *call);
+
+// An attempt is over, whatever came of it (call->outcome, call->error): exactly once for each llm_call_open().
+void llm_call_attempt_over(struct llm_call *call);
+// What was reserved for the attempt becomes what was used.  Idempotent.
+void llm_call_admit_over(struct llm_call *call);
+// Waits no longer: it was cancelled or timed out.  Idempotent.
+void llm_call_admit_cancel(struct llm_call *call);
+// The call is over: keep the answer when it may be kept, let those go on that share it.
+void llm_call_reuse_over(struct llm_call *call);
+// What is counted and told to the host's listeners.
+void llm_call_observe_start(struct llm_call *call);
+void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt);
+void llm_call_observe_end(struct llm_call *call);
 
 // Give an event to the host and to the response.  LLM_OK, or what the codec is to stop with.
 llm_status llm_call_emit(struct llm_call *call, llm_event *event);

@@ -39,6 +39,11 @@ struct llm_attempt {
     llm_status status;
     uint32_t http_status;
     uint64_t us;
+    llm_str key;          // which of the provider's keys, "openai#2"; absent: its only one, or none
+    bool hedge;           // it raced another attempt
+    uint32_t waited_ms;   // for limits and for back-off, before it began
+    int64_t cost;         // what this attempt alone cost, pico-USD; -1: unknown
+    uint32_t cost_source; // LLM_COST_*
 };
 
 struct llm_note { // a warning (code, param, text), or a kind of JSON (name, -, value)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Settle: what it cost, what went wrong, the end event.
+// Settle: what it cost, what went wrong; finish: the end event.
 #include "base/clock.h"
 #include "base/error.h"
 #include "call/call.h"
@@ -42,32 +42,52 @@ static void fill_error(struct llm_call *call) {
     r->truncated = r->got_output;
 }
 
+void llm_call_attempt_over(struct llm_call *call) {
+    struct llm_response *r = call->response;
+    if (!call->attempt_open) {
+        return;
+    }
+    call->attempt_open = false;
+    llm_call_admit_over(call);
+    const struct llm_attempt attempt = {.provider = call->route.provider->name,
+                                        .model = call->route.provider_model,
+                                        .status = call->outcome < 0 ? call->outcome : LLM_OK,
+                                        .http_status = call->http_status,
+                                        .us = llm_clock_us() - call->attempt_us,
+                                        .cost = -1};
+    (void)llm_response_add_attempt(r, &attempt);
+    llm_call_observe_attempt(call, &attempt);
+}
+
 enum llm_step_name llm_call_settle(struct llm_call *call) {
     struct llm_response *r = call->response;
     llm_timer_clear(&call->loop->reactor, &call->timer);
     call->phase = LLM_PHASE_NONE;
+    call->settled = true;
     llm_request_wipe(call);
+    llm_call_attempt_over(call);
     r->end_us = llm_clock_us();
     if (call->outcome < 0) {
         fill_error(call);
     }
-    const llm_status status = r->error.status;
-    const struct llm_attempt attempt = {.provider = call->route.provider->name,
-                                        .model = call->route.provider_model,
-                                        .status = status,
-                                        .http_status = call->http_status,
-                                        .us = r->end_us - call->attempt_us};
-    (void)llm_response_add_attempt(r, &attempt);
     price(call);
-    if (status != LLM_OK) {
-        (void)llm_call_emit(call,
-                            &(llm_event){.type = LLM_EVENT_ERROR, .status = status, .error = &r->error});
+    if (r->error.status != LLM_OK) {
+        (void)llm_call_emit(
+            call, &(llm_event){.type = LLM_EVENT_ERROR, .status = r->error.status, .error = &r->error});
     }
+    return LLM_STEP_RECORD;
+}
+
+enum llm_step_name llm_call_finish(struct llm_call *call) {
+    struct llm_response *r = call->response;
+    const llm_status status = r->error.status;
     if (llm_master_logs(call->loop->master, LLM_LOG_INFO)) {
         llm_master_log(call->loop->master, LLM_LOG_INFO, "call %llu: %s via %.*s, model %.*s, %llu us",
                        (unsigned long long)call->id, llm_status_name(status), LLM_FMT(r->provider),
                        LLM_FMT(r->provider_model), (unsigned long long)(r->end_us - r->start_us));
     }
+    llm_call_reuse_over(call);
+    llm_call_observe_end(call);
     call->step = LLM_STEP_ENDED;
     call->ended = true;
     call->loop->n_open--;

@@ -48,6 +48,7 @@ static void call_clear(struct llm_call *call) {
     llm_buf_reset(&call->error_body, KEEP_BYTES);
     llm_buf_reset(&call->scratch, KEEP_BYTES);
     call->ready = call->freed = call->ended = call->kept = call->end_pulled = false;
+    call->attempt_open = call->settled = false;
     atomic_store(&call->cancel_asked, false);
     call->queue_first = call->queue_last = NULL;
     call->job = NULL;
@@ -382,7 +383,7 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
     call->response->collect = (call->flags & LLM_QUERY_COLLECT) != 0;
     call->total_until_us = call->response->start_us + (uint64_t)call->total_ms * 1000;
     call->attempt_us = call->response->start_us;
-    call->step = LLM_STEP_START;
+    call->step = LLM_STEP_REUSE;
     call->prev = NULL;
     call->next = loop->calls;
     if (call->next != NULL) {
@@ -391,12 +392,14 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
     loop->calls = call;
     loop->n_open++;
     llm_loop_queue(call);
+    llm_call_observe_start(call);
     *ret = call;
     return LLM_OK;
 }
 
 // The plugin's job: a request that it cannot do is refused here.
 enum llm_step_name llm_call_open(struct llm_call *call) {
+    call->attempt_open = true;
     if (call->generator->codec.open == NULL) {
         return llm_worker_start(call);
     }

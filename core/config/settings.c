@@ -7,23 +7,13 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "config/builder.h"
 #include "config/document.h"
 #include "config/keys.h"
 #include "config/paths.h"
 #include "llm_json.h"
 
 #define TIMEOUT_MS_MAX 86400000 // a day
-
-// Settings while they are put together.  Each layer goes over the one before.
-struct builder {
-    struct llm_settings *settings;
-    llm_str origin; // of the layer that is read now
-    llm_header *aliases, *base_urls, *plugin_dirs;
-    struct llm_key_setting *keys;
-    struct llm_setting_origin *origins;
-    size_t cap_aliases, cap_base_urls, cap_plugin_dirs, cap_keys, cap_origins, n_plugin_dirs;
-    const char *key_provider; // whose key is read now
-};
 
 static llm_status no_memory(llm_error *err) {
     return llm_fail(err, LLM_E_NOMEM, "out of memory");
@@ -32,7 +22,8 @@ static llm_status no_memory(llm_error *err) {
 // ---- origins ----------------------------------------------------------------------------------------
 
 // A new row; with replace, in place of an older one of that name.
-static llm_status note(struct builder *b, const char *name, llm_str value, llm_str origin, bool replace) {
+static llm_status note(struct llm_settings_builder *b, const char *name, llm_str value, llm_str origin,
+                       bool replace) {
     struct llm_settings *s = b->settings;
     struct llm_arena *arena = &s->arena;
     const struct llm_setting_origin row = {
@@ -60,7 +51,8 @@ static llm_status note(struct builder *b, const char *name, llm_str value, llm_s
     return LLM_OK;
 }
 
-static llm_status note_text(struct builder *b, const char *name, llm_str text, llm_str origin, bool replace) {
+static llm_status note_text(struct llm_settings_builder *b, const char *name, llm_str text, llm_str origin,
+                            bool replace) {
     struct llm_buf json = {.max = LLM_MAX_SETTINGS_BYTES};
     llm_json_writer w = llm_json_writer_to(llm_buf_sink, &json);
     llm_json_string(&w, text);
@@ -74,7 +66,8 @@ static llm_status note_dir(void *ctx, llm_str dir, llm_str origin) {
     return note_text(ctx, "plugin_dirs", dir, origin, false);
 }
 
-static llm_status taken(struct builder *b, const char *name, llm_str value, llm_error *err) {
+llm_status llm_settings_taken(struct llm_settings_builder *b, const char *name, llm_str value,
+                              llm_error *err) {
     return note(b, name, value, b->origin, true) == LLM_OK ? LLM_OK : no_memory(err);
 }
 
@@ -90,7 +83,7 @@ static llm_status take_schema(void *ctx, const struct llm_document *doc, llm_str
 
 static llm_status take_default_model(void *ctx, const struct llm_document *doc, llm_str value,
                                      llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     llm_str model;
     const llm_status status =
         llm_document_string(doc, value, "default_model", &b->settings->arena, &model, err);
@@ -102,10 +95,10 @@ static llm_status take_default_model(void *ctx, const struct llm_document *doc, 
                                  LLM_MAX_MODEL_BYTES);
     }
     b->settings->default_model = model;
-    return taken(b, "default_model", value, err);
+    return llm_settings_taken(b, "default_model", value, err);
 }
 
-static llm_status take_timeout(struct builder *b, const struct llm_document *doc, llm_str value,
+static llm_status take_timeout(struct llm_settings_builder *b, const struct llm_document *doc, llm_str value,
                                const char *name, uint32_t *ret, llm_error *err) {
     int64_t ms = 0;
     const llm_status status = llm_document_int(doc, value, name, 1, TIMEOUT_MS_MAX, &ms, err);
@@ -113,26 +106,26 @@ static llm_status take_timeout(struct builder *b, const struct llm_document *doc
         return status;
     }
     *ret = (uint32_t)ms;
-    return taken(b, name, value, err);
+    return llm_settings_taken(b, name, value, err);
 }
 
 static llm_status take_connect(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     return take_timeout(b, doc, value, "timeouts.connect_ms", &b->settings->connect_timeout_ms, err);
 }
 
 static llm_status take_first_byte(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     return take_timeout(b, doc, value, "timeouts.first_byte_ms", &b->settings->first_byte_timeout_ms, err);
 }
 
 static llm_status take_idle(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     return take_timeout(b, doc, value, "timeouts.idle_ms", &b->settings->idle_timeout_ms, err);
 }
 
 static llm_status take_total(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     return take_timeout(b, doc, value, "timeouts.total_ms", &b->settings->total_timeout_ms, err);
 }
 
@@ -148,7 +141,7 @@ static llm_status take_timeouts(void *ctx, const struct llm_document *doc, llm_s
 }
 
 // A string that is an absolute path ("~/" is understood).
-static llm_status take_path(struct builder *b, const struct llm_document *doc, llm_str value,
+static llm_status take_path(struct llm_settings_builder *b, const struct llm_document *doc, llm_str value,
                             const char *what, llm_str *ret, llm_error *err) {
     llm_str path, full;
     llm_error inner = LLM_ERROR_INIT;
@@ -168,14 +161,14 @@ static llm_status take_path(struct builder *b, const struct llm_document *doc, l
 }
 
 static llm_status take_ca_file(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     const llm_status status = take_path(b, doc, value, "ca_file", &b->settings->ca_file, err);
-    return status == LLM_OK ? taken(b, "ca_file", value, err) : status;
+    return status == LLM_OK ? llm_settings_taken(b, "ca_file", value, err) : status;
 }
 
 static llm_status take_proxy(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
     static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://"};
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     llm_str proxy;
     const llm_status status = llm_document_string(doc, value, "proxy", &b->settings->arena, &proxy, err);
     if (status != LLM_OK) {
@@ -190,12 +183,13 @@ static llm_status take_proxy(void *ctx, const struct llm_document *doc, llm_str 
             doc, value, err, "proxy must be \"environment\" or a URL with http, https, socks5 or socks5h");
     }
     b->settings->proxy = proxy;
-    return taken(b, "proxy",
-                 memchr(proxy.ptr, '@', proxy.len) != NULL ? LLM_STR("\"(with a password)\"") : value, err);
+    return llm_settings_taken(
+        b, "proxy", memchr(proxy.ptr, '@', proxy.len) != NULL ? LLM_STR("\"(with a password)\"") : value,
+        err);
 }
 
 static llm_status take_plugin_dirs(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     if (llm_json_type(value) != '[') {
         return llm_document_fail(doc, value, err, "plugin_dirs must be an array of paths");
     }
@@ -220,8 +214,8 @@ static llm_status take_plugin_dirs(void *ctx, const struct llm_document *doc, ll
 // ---- maps: name to something -----------------------------------------------------------------------------
 
 // Set name = value; a later layer's takes an earlier one's place.
-static llm_status put(struct builder *b, llm_header **list, size_t *count, size_t *cap, llm_header entry,
-                      llm_error *err) {
+static llm_status put(struct llm_settings_builder *b, llm_header **list, size_t *count, size_t *cap,
+                      llm_header entry, llm_error *err) {
     for (size_t i = 0; i < *count; i++) {
         if (llm_str_eq((*list)[i].name, entry.name)) {
             (*list)[i].value = entry.value;
@@ -238,8 +232,8 @@ static llm_status put(struct builder *b, llm_header **list, size_t *count, size_
 }
 
 // An object from names to strings.
-static llm_status take_map(struct builder *b, const struct llm_document *doc, llm_str value, const char *what,
-                           llm_header **list, size_t *count, size_t *cap, llm_error *err) {
+static llm_status take_map(struct llm_settings_builder *b, const struct llm_document *doc, llm_str value,
+                           const char *what, llm_header **list, size_t *count, size_t *cap, llm_error *err) {
     struct llm_arena *arena = &b->settings->arena;
     if (llm_json_type(value) != '{') {
         return llm_document_fail(doc, value, err, "%s must be an object of strings", what);
@@ -255,7 +249,7 @@ static llm_status take_map(struct builder *b, const struct llm_document *doc, ll
         (void)snprintf(name, sizeof name, "%s.%.*s", what, LLM_FMT(entry.name));
         status = llm_document_string(doc, it.value, name, arena, &entry.value, err);
         status = status == LLM_OK ? put(b, list, count, cap, entry, err) : status;
-        status = status == LLM_OK ? taken(b, name, it.value, err) : status;
+        status = status == LLM_OK ? llm_settings_taken(b, name, it.value, err) : status;
         if (status != LLM_OK) {
             return status;
         }
@@ -264,7 +258,7 @@ static llm_status take_map(struct builder *b, const struct llm_document *doc, ll
 }
 
 static llm_status take_aliases(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     const llm_status status =
         take_map(b, doc, value, "aliases", &b->aliases, &b->settings->n_aliases, &b->cap_aliases, err);
     b->settings->aliases = b->aliases;
@@ -272,7 +266,7 @@ static llm_status take_aliases(void *ctx, const struct llm_document *doc, llm_st
 }
 
 static llm_status take_base_urls(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct builder *b = ctx;
+    struct llm_settings_builder *b = ctx;
     const llm_status status = take_map(b, doc, value, "base_urls", &b->base_urls, &b->settings->n_base_urls,
                                        &b->cap_base_urls, err);
     b->settings->base_urls = b->base_urls;
@@ -282,7 +276,7 @@ static llm_status take_base_urls(void *ctx, const struct llm_document *doc, llm_
 // ---- keys -----------------------------------------------------------------------------------------------
 
 struct key_reader {
-    struct builder *b;
+    struct llm_settings_builder *b;
     struct llm_key_setting key;
     int sources;
 };
@@ -323,7 +317,7 @@ static llm_status take_key_env(void *ctx, const struct llm_document *doc, llm_st
 }
 
 // The key becomes the settings', or is wiped.
-static llm_status put_key(struct builder *b, struct llm_key_setting *key, llm_error *err) {
+static llm_status put_key(struct llm_settings_builder *b, struct llm_key_setting *key, llm_error *err) {
     struct llm_settings *s = b->settings;
     for (size_t i = 0; i < s->n_keys; i++) {
         if (llm_str_eq(s->keys[i].provider, key->provider)) {
@@ -343,7 +337,7 @@ static llm_status put_key(struct builder *b, struct llm_key_setting *key, llm_er
     return LLM_OK;
 }
 
-static llm_status take_key(struct builder *b, const struct llm_document *doc, llm_json_iter it,
+static llm_status take_key(struct llm_settings_builder *b, const struct llm_document *doc, llm_json_iter it,
                            llm_error *err) {
     static const struct llm_document_member members[] = {
         {"value", take_key_value},
@@ -371,8 +365,9 @@ static llm_status take_key(struct builder *b, const struct llm_document *doc, ll
     }
     const bool hidden = llm_secret_has(&r.key.value);
     status = put_key(b, &r.key, err);
-    return status == LLM_OK ? taken(b, name, hidden ? LLM_STR("{\"value\": \"(hidden)\"}") : it.value, err)
-                            : status;
+    return status == LLM_OK
+               ? llm_settings_taken(b, name, hidden ? LLM_STR("{\"value\": \"(hidden)\"}") : it.value, err)
+               : status;
 }
 
 static llm_status take_keys(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
@@ -392,7 +387,8 @@ static llm_status take_keys(void *ctx, const struct llm_document *doc, llm_str v
 
 // ---- the layers --------------------------------------------------------------------------------------------
 
-static llm_status take_document(struct builder *b, const struct llm_document *doc, llm_error *err) {
+static llm_status take_document(struct llm_settings_builder *b, const struct llm_document *doc,
+                                llm_error *err) {
     static const struct llm_document_member members[] = {
         {"$schema", take_schema},
         {"aliases", take_aliases},
@@ -408,7 +404,7 @@ static llm_status take_document(struct builder *b, const struct llm_document *do
     return llm_document_members(doc, doc->root, "the settings", members, b, err);
 }
 
-static llm_status read_built_in(struct builder *b, llm_error *err) {
+static llm_status read_built_in(struct llm_settings_builder *b, llm_error *err) {
     static const struct {
         const char *name;
         uint32_t ms;
@@ -432,8 +428,8 @@ static llm_status read_built_in(struct builder *b, llm_error *err) {
 }
 
 // Which file, and whether it must be there.
-static llm_status find_file(struct builder *b, const llm_master_options *options, bool *ret_named,
-                            llm_error *err) {
+static llm_status find_file(struct llm_settings_builder *b, const llm_master_options *options,
+                            bool *ret_named, llm_error *err) {
     struct llm_settings *s = b->settings;
     llm_str value;
     *ret_named = true;
@@ -454,7 +450,8 @@ static llm_status find_file(struct builder *b, const llm_master_options *options
     return s->config_file.ptr != NULL ? LLM_OK : no_memory(err);
 }
 
-static llm_status read_file(struct builder *b, const llm_master_options *options, llm_error *err) {
+static llm_status read_file(struct llm_settings_builder *b, const llm_master_options *options,
+                            llm_error *err) {
     struct llm_settings *s = b->settings;
     struct llm_document doc = {0};
     bool named = false;
@@ -475,7 +472,7 @@ static llm_status read_file(struct builder *b, const llm_master_options *options
     return status;
 }
 
-static llm_status read_environment(struct builder *b, llm_error *err) {
+static llm_status read_environment(struct llm_settings_builder *b, llm_error *err) {
     struct llm_settings *s = b->settings;
     llm_str value;
     if (llm_settings_env(s, "LLM_MASTER_MODEL", &value) != LLM_OK) {
@@ -493,7 +490,8 @@ static llm_status read_environment(struct builder *b, llm_error *err) {
     return LLM_OK;
 }
 
-static llm_status read_options(struct builder *b, const llm_master_options *options, llm_error *err) {
+static llm_status read_options(struct llm_settings_builder *b, const llm_master_options *options,
+                               llm_error *err) {
     struct llm_document doc = {0};
     if (options->settings == NULL) {
         return LLM_OK;
@@ -513,7 +511,7 @@ llm_status llm_settings_read(const llm_master_options *options, struct llm_setti
         .offline = LLM_HAS(llm_master_options, options, transport),
         .arena = {.limit = 16 * LLM_MAX_SETTINGS_BYTES},
     };
-    struct builder b = {.settings = &settings};
+    struct llm_settings_builder b = {.settings = &settings};
     llm_status status = read_built_in(&b, err);
     status = status == LLM_OK ? read_file(&b, options, err) : status;
     status = status == LLM_OK ? read_environment(&b, err) : status;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Settings while they are put together: each layer (file, environment, options) goes over the one before.  A group of settings
+// ("retry", "limits", ...) is a file of its own that takes its member of config.json.
+#ifndef LLM_CONFIG_BUILDER_H
+#define LLM_CONFIG_BUILDER_H
+
+#include "config/document.h"
+#include "config/settings.h"
+
+struct llm_settings_builder {
+    struct llm_settings *settings;
+    llm_str origin; // of the layer that is read now
+    llm_header *aliases, *base_urls, *plugin_dirs;
+    struct llm_key_setting *keys;
+    struct llm_setting_origin *origins;
+    size_t cap_aliases, cap_base_urls, cap_plugin_dirs, cap_keys, cap_origins, n_plugin_dirs;
+    const char *key_provider; // whose key is read now
+};
+
+// Remember where a setting came from; value: its JSON.  LLM_E_NOMEM.
+llm_status llm_settings_taken(struct llm_settings_builder *b, const char *name, llm_str value,
+                              llm_error *err);
+
+#endif
