@@ -18,9 +18,9 @@ BANNED = [
 # Calls that have one place: (pattern, where it is allowed, where the rule holds, what to do)
 PLACED = [
     (r"malloc|calloc|realloc|free|strdup|strndup|asprintf", ("core/base/mem.c",), ("core/",), "use llm_mem_*, an arena or a buf"),
-    (r"getenv|secure_getenv", ("core/config/", "hosts/", "tests/"), ("",), "settings are read in core/config, once"),
-    (r"abort|exit|_exit", (), ("core/", "plugins/", "sdk/"), "return a status: the process belongs to the host"),
-    (r"printf|puts|perror|fprintf", (), ("core/", "plugins/", "sdk/"), "return an error or use the host's log"),
+    (r"getenv|secure_getenv", ("core/config/", "hosts/", "sdk/check/", "tests/"), ("",), "settings are read in core/config, once"),
+    (r"abort|exit|_exit", ("sdk/check/",), ("core/", "plugins/", "sdk/"), "return a status: the process belongs to the host"),
+    (r"printf|puts|perror|fprintf", ("sdk/check/",), ("core/", "plugins/", "sdk/"), "return an error or use the host's log"),
 ]
 SPDX = "SPDX-License-Identifier: MIT"
 NEEDS_SPDX = (".c", ".h", ".py", ".sh", ".cc", ".cpp", ".supp", ".clang-tidy")

@@ -8,8 +8,8 @@
 //                    &result);
 //     ck_assert_str_eq(codec_result_text(&result), "content \"Hi\"\n...");
 //     codec_result_done(&result);
-#ifndef LLM_TEST_CODEC_HOST_H
-#define LLM_TEST_CODEC_HOST_H
+#ifndef LLM_CHECK_CODEC_HOST_H
+#define LLM_CHECK_CODEC_HOST_H
 
 #include "base/buf.h"
 #include "llm_provider.h"
@@ -49,6 +49,19 @@ struct codec_case {
     uint32_t cancel_at;   // this verb (1, 2, ...) answers LLM_E_CANCELLED; 0: none does
     uint32_t fail_alloc;  // this llm_host.alloc (1, 2, ...) gives NULL; 0: none does
     uint32_t close_after; // close behind this many chunks; 0: no
+    uint32_t cut_after;   // the connection breaks behind this many chunks of each answer; 0: it does not
+    bool close_after_open, close_after_encode;
+    bool unmap_chunks;    // a chunk's memory is unmapped behind the call: who keeps a slice of it crashes
+    bool fresh_threads;   // each call into the codec comes from a thread of its own
+    const llm_host *host; // instead of the one that counts allocations; NULL: that one
+    const struct codec_shared
+        *shared; // a plugin and an instance that are there already; NULL: made for this case
+};
+
+// What several cases, at once, may share.
+struct codec_shared {
+    void *plugin; // what init() gave
+    llm_instance *instance;
 };
 
 // One HTTP request as the codec built it.
@@ -118,13 +131,23 @@ struct codec_result {
     llm_fault fault;
     struct llm_buf fault_text[4]; // message, provider_code, request_id, param; the fault's slices point here
     uint32_t n_chunks, n_verbatim, n_verbs, n_allocs;
-    struct llm_buf breach; // breaches of the contract by the codec, one line each; empty: none
-    struct llm_buf text;   // of codec_result_text()
-    size_t cap[8];         // private
+    uint32_t n_late;                      // pieces of text of a choice that had finished
+    uint64_t worst_ns, total_ns, n_calls; // time inside [call] functions
+    struct llm_buf log;                   // what the plugin logged above LLM_LOG_DEBUG, a line each
+    struct llm_buf breach;                // breaches of the contract by the codec, one line each; empty: none
+    struct llm_buf text;                  // of codec_result_text()
+    size_t cap[8];                        // private
 };
 
 // Run the whole case.  *ret is filled in any case and belongs to the caller (codec_result_done); what it gives is ret->status.
 llm_status codec_host_run(const struct codec_case *c, struct codec_result *ret);
+
+// The plugin's state and an instance of it, as a case would make them, for codec_case.shared.
+llm_status codec_shared_new(const struct codec_case *c, const llm_host *host, struct codec_shared *ret);
+void codec_shared_done(const struct codec_case *c, struct codec_shared *shared);
+
+// A host that counts nothing and offers nothing.
+extern const llm_host codec_plain_host;
 
 // All that was produced as lines of text, in a fixed order whatever the order and pieces of the verbs: what two runs are compared
 // by, and what a table of expectations is written in.  Borrowed until codec_result_done.

@@ -277,9 +277,16 @@ void codec_result_done(struct codec_result *r) {
     answer_done(r);
     pairs_done(r->warnings, r->n_warnings);
     pairs_done(r->jsons, r->n_jsons);
-    struct llm_buf *const bufs[] = {&r->usage_raw,     &r->model,         &r->id,
-                                    &r->breach,        &r->text,          &r->fault_text[0],
-                                    &r->fault_text[1], &r->fault_text[2], &r->fault_text[3]};
+    struct llm_buf *const bufs[] = {&r->usage_raw,
+                                    &r->model,
+                                    &r->id,
+                                    &r->breach,
+                                    &r->text,
+                                    &r->fault_text[0],
+                                    &r->fault_text[1],
+                                    &r->fault_text[2],
+                                    &r->fault_text[3],
+                                    &r->log};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
         llm_buf_done(bufs[i]);
     }

@@ -239,6 +239,7 @@ static llm_status on_text(void *ctx, uint32_t choice, uint32_t channel, const ch
         codec_sink_breach(sink, "text: no such channel");
         return LLM_E_INTERNAL;
     }
+    sink->result->n_late += c->finished ? 1 : 0;
     return llm_buf_put(&c->text[channel], p, n);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The recording half of codec_host: verbs that write down what a codec says, and notice what it may not say.
-#ifndef LLM_TEST_CODEC_SINK_H
-#define LLM_TEST_CODEC_SINK_H
+#ifndef LLM_CHECK_CODEC_SINK_H
+#define LLM_CHECK_CODEC_SINK_H
 
 #include "codec_host.h"
 
