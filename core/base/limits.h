@@ -14,6 +14,7 @@
 #define LLM_MAX_URL_BYTES 8192u             // longer ones are refused by many servers
 #define LLM_MAX_KEY_BYTES 16384u            // a credential; OAuth tokens reach 4 KiB
 #define LLM_MAX_MODEL_BYTES 512u            // a model's name
+#define LLM_MAX_TAG_BYTES 128u              // who asks: llm_query_args.tag
 #define LLM_MAX_STEPS 4096u                 // exchanges of one attempt: an hour of polling each second
 #define LLM_MAX_WAIT_MS 60000u              // one wait between two exchanges
 #define LLM_MAX_CHOICES 128u                // choices of one answer

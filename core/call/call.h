@@ -22,6 +22,7 @@
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/gate.h"
+#include "base/id.h"
 #include "call/response.h"
 #include "catalog/snapshot.h"
 #include "llm_provider.h"
@@ -40,6 +41,7 @@ struct llm_master {
     struct llm_plugins *plugins;
     struct llm_response_pool *responses;
     _Atomic uint64_t next_id;
+    uint64_t id_seed;
     llm_host host;
     // The host's options, copied: a reload reads them again.
     llm_master_options options;
@@ -142,8 +144,11 @@ struct llm_call {
     atomic_bool cancel_asked, cancel_listed;
     struct llm_loop *loop;
     struct llm_snapshot *snapshot;
-    uint64_t id;
-    uint32_t flags; // LLM_QUERY_*
+    uint64_t id;        // of this master
+    struct llm_id name; // of all: the response's id
+    int64_t started_us; // wall clock
+    llm_str tag;        // who asks; absent: nobody
+    uint32_t flags;     // LLM_QUERY_*
     enum llm_step_name step;
     struct llm_arena arena;
 

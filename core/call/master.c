@@ -104,6 +104,7 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     (void)pthread_mutex_init(&master->lock, NULL);
     (void)pthread_mutex_init(&master->reload, NULL);
     atomic_init(&master->next_id, 1);
+    master->id_seed = llm_id_seed();
     master->host = (llm_host){.size = (uint32_t)sizeof master->host,
                               .abi_minor = LLM_ABI_MINOR,
                               .ctx = master,

@@ -255,6 +255,16 @@ static llm_status check_key(const struct llm_call *call, llm_error *err) {
                                                          : llm_provider_need_key(call->route.provider, err);
 }
 
+static llm_status take_tag(struct llm_call *call, const llm_query_args *args, llm_error *err) {
+    const llm_str tag = args->size >= LLM_END(llm_query_args, tag) ? llm_str_from(args->tag) : (llm_str){0};
+    if (tag.len > LLM_MAX_TAG_BYTES || !llm_str_utf8(tag)) {
+        return llm_fail(err, LLM_E_INVALID_REQUEST, "the tag must be UTF-8 of at most %u bytes",
+                        LLM_MAX_TAG_BYTES);
+    }
+    call->tag = llm_arena_dup(&call->arena, tag.len > 0 ? tag : (llm_str){0});
+    return call->tag.ptr != NULL || tag.len == 0 ? LLM_OK : LLM_E_NOMEM;
+}
+
 // ---- the call ----------------------------------------------------------------------------------------------------
 
 static void take_limits(struct llm_call *call, const llm_query_args *args) {
@@ -297,7 +307,9 @@ static llm_status name_response(struct llm_call *call, llm_str model) {
     r->provider = llm_arena_dup(arena, call->route.provider->name);
     r->model = llm_arena_dup(arena, model.ptr != NULL ? model : call->route.provider_model);
     r->provider_model = llm_arena_dup(arena, call->route.provider_model);
-    r->id = llm_arena_format(arena, "llm-%016llx", (unsigned long long)call->id);
+    char name[sizeof "llm-" + LLM_ID_TEXT] = "llm-";
+    llm_id_text(&call->name, name + 4);
+    r->id = llm_arena_dup(arena, llm_str_from(name));
     r->local = llm_url_is_loopback(call->route.provider->base_url);
     return r->operation.ptr != NULL && r->provider.ptr != NULL && r->id.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
 }
@@ -324,6 +336,9 @@ static llm_status prepare(struct llm_call *call, const llm_query_args *args, llm
     call->job_args.operation = llm_arena_dup(&call->arena, text_or(args->operation, "chat"));
     if (call->job_args.operation.ptr == NULL) {
         return LLM_E_NOMEM;
+    }
+    if ((status = take_tag(call, args, err)) != LLM_OK) {
+        return status;
     }
     if (args->body.ptr != NULL && (status = take_body(call, args, &body, err)) != LLM_OK) {
         return status;
@@ -364,6 +379,8 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
         return llm_fail(err, LLM_E_NOMEM, "out of memory");
     }
     call->id = atomic_fetch_add(&loop->master->next_id, 1);
+    call->started_us = llm_clock_wall_us();
+    call->name = llm_id_make(call->started_us, call->id, loop->master->id_seed);
     call->flags = args->flags;
     call->delivery = delivery;
     call->on_event = args->on_event;
