@@ -17,7 +17,7 @@ MAY = {
     "core/state": ["include", "sdk", "core/base", "core/config"],
     "core/observe": ["include", "sdk", "core/base"],
     "core/plugin": ["include", "sdk", "core/base", "core/config"],
-    "core/catalog": ["include", "sdk", "core/base", "core/config", "core/plugin"],
+    "core/catalog": ["include", "sdk", "core/base", "core/config", "core/plugin", "core/state"],
     "core/call": ["include", "sdk", "core/base", "core/config", "core/plugin", "core/catalog", "core/net", "core/state", "core/observe"],
     "core": ["include", "sdk", "core/base", "core/config", "core/plugin", "core/catalog", "core/net", "core/state", "core/observe", "core/call"],
     "plugins": ["sdk"],

@@ -29,6 +29,7 @@
 #include "net/frames.h"
 #include "net/http.h"
 #include "net/reactor.h"
+#include "state/health.h"
 
 // ---- the master --------------------------------------------------------------------------------------------------
 
@@ -40,6 +41,7 @@ struct llm_master {
     pthread_mutex_t reload; // one reload at a time
     struct llm_plugins *plugins;
     struct llm_response_pool *responses;
+    struct llm_health *health; // of providers and keys; outlives reloads
     _Atomic uint64_t next_id;
     uint64_t id_seed;
     llm_host host;

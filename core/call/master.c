@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "call/call.h"
@@ -114,11 +115,13 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
                               .log = host_log,
                               .alloc = host_alloc};
     llm_status status = copy_options(master, options);
+    master->health = llm_health_new(llm_clock_us());
     master->responses = llm_response_pool_new();
     master->plugins = llm_plugins_new(&master->host);
     if (status == LLM_OK) {
-        status = master->responses != NULL && master->plugins != NULL ? build(master, &master->snapshot, &own)
-                                                                      : LLM_E_NOMEM;
+        status = master->health != NULL && master->responses != NULL && master->plugins != NULL
+                     ? build(master, &master->snapshot, &own)
+                     : LLM_E_NOMEM;
     }
     if (status != LLM_OK) {
         llm_master_free(master);
@@ -158,6 +161,7 @@ void llm_master_free(llm_master *master) {
         llm_plugins_free(master->plugins);
     }
     llm_response_pool_unref(master->responses);
+    llm_health_free(master->health);
     llm_arena_done(&master->options_arena);
     (void)pthread_mutex_destroy(&master->lock);
     (void)pthread_mutex_destroy(&master->reload);
