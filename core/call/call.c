@@ -85,7 +85,7 @@ llm_str llm_call_redact(struct llm_call *call, llm_str text, char *buf, size_t s
     const size_t n = text.len < size - 1 ? text.len : size - 1;
     memcpy(buf, text.ptr != NULL ? text.ptr : "", text.ptr != NULL ? n : 0);
     buf[n] = '\0';
-    llm_secret_redact(&call->route.provider->key, buf, n);
+    llm_provider_redact(call->route.provider, buf, n);
     return (llm_str){buf, n};
 }
 

@@ -163,6 +163,7 @@ struct llm_call {
     bool end_pulled;
 
     struct llm_route route;
+    const struct llm_provider_key *key; // of this attempt
     llm_instance *instance;
     const struct llm_plugin_generator *generator;
     struct llm_gate gate;

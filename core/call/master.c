@@ -53,7 +53,7 @@ void llm_master_log(struct llm_master *master, int32_t level, const char *format
 static llm_status build(struct llm_master *master, struct llm_snapshot **ret, llm_error *err) {
     struct llm_settings settings;
     const llm_status status = llm_settings_read(&master->options, &settings, err);
-    return status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, ret, err) : status;
+    return status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, master->health, ret, err) : status;
 }
 
 // The host's strings may go once llm_master_new() has returned.

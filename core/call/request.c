@@ -270,7 +270,7 @@ static llm_status LLM_CALL verb_wait_ms(void *ctx, uint64_t ms) {
 }
 
 static llm_status may_have_secret(struct llm_call *call, uint32_t n) {
-    if (n != 0 || !llm_secret_has(&call->route.provider->key)) {
+    if (n != 0 || !llm_secret_has(&call->key->secret)) {
         return llm_call_fail(call, LLM_E_AUTH, "no key for %.*s", LLM_FMT(call->route.provider->name));
     }
     if (!call->draft.own_origin) {
@@ -335,9 +335,8 @@ static llm_status LLM_CALL verb_header_secret(void *ctx, const char *name, size_
         return refuse(call, LLM_E_INVALID_REQUEST, "a field that is none", field);
     }
     const llm_status status = may_have_secret(call, n);
-    return status == LLM_OK
-               ? put_secret_line(call, field, before, llm_secret_reveal(&call->route.provider->key))
-               : status;
+    return status == LLM_OK ? put_secret_line(call, field, before, llm_secret_reveal(&call->key->secret))
+                            : status;
 }
 
 static llm_status LLM_CALL verb_query_secret(void *ctx, const char *name, size_t nn, uint32_t n) {
@@ -347,8 +346,7 @@ static llm_status LLM_CALL verb_query_secret(void *ctx, const char *name, size_t
         return refuse(call, LLM_E_INVALID_REQUEST, "a parameter name that is none", field);
     }
     const llm_status status = may_have_secret(call, n);
-    return status == LLM_OK ? put_secret_query(call, field, llm_secret_reveal(&call->route.provider->key))
-                            : status;
+    return status == LLM_OK ? put_secret_query(call, field, llm_secret_reveal(&call->key->secret)) : status;
 }
 
 static llm_status LLM_CALL verb_anonymous(void *ctx) {
@@ -395,14 +393,14 @@ static llm_status add_basic(struct llm_call *call, llm_str key) {
 static llm_status add_credential(struct llm_call *call) {
     const struct llm_provider *p = call->route.provider;
     if (p->auth == LLM_AUTH_NONE || call->draft.anonymous || !call->draft.own_origin ||
-        call->draft.secret != NULL || !llm_secret_has(&p->key)) {
+        call->draft.secret != NULL || !llm_secret_has(&call->key->secret)) {
         return LLM_OK;
     }
     const llm_status status = may_have_secret(call, 0);
     if (status != LLM_OK) {
         return status;
     }
-    const llm_str key = llm_secret_reveal(&p->key);
+    const llm_str key = llm_secret_reveal(&call->key->secret);
     switch (p->auth) {
     case LLM_AUTH_BEARER: return put_secret_line(call, LLM_STR("authorization"), LLM_STR("Bearer "), key);
     case LLM_AUTH_HEADER: return put_secret_line(call, p->auth_name, p->auth_prefix, key);

@@ -34,7 +34,7 @@ static void fill_error(struct llm_call *call) {
     if (call->error.status == LLM_OK || call->outcome == LLM_E_CANCELLED) {
         (void)llm_call_fail(call, call->outcome, "%s", plain_message(call->outcome));
     }
-    llm_secret_redact(&call->route.provider->key, call->error.message, strlen(call->error.message));
+    llm_provider_redact(call->route.provider, call->error.message, strlen(call->error.message));
     if (call->error.request_id[0] == '\0' && r->request_id.ptr != NULL) {
         llm_error_text(call->error.request_id, sizeof call->error.request_id, r->request_id);
     }

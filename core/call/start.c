@@ -52,6 +52,7 @@ static void call_clear(struct llm_call *call) {
     atomic_store(&call->cancel_asked, false);
     call->queue_first = call->queue_last = NULL;
     call->job = NULL;
+    call->key = NULL;
     call->instance = NULL;
     call->generator = NULL;
     call->exchange = NULL;
@@ -417,6 +418,7 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
 // The plugin's job: a request that it cannot do is refused here.
 enum llm_step_name llm_call_open(struct llm_call *call) {
     call->attempt_open = true;
+    call->key = llm_provider_choose_key(call->route.provider, llm_clock_us());
     if (call->generator->codec.open == NULL) {
         return llm_worker_start(call);
     }

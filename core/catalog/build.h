@@ -80,8 +80,9 @@ llm_status llm_provider_build(struct llm_build *build, const struct llm_source *
 llm_status llm_provider_limit_claims(struct llm_build *build, struct llm_provider *provider,
                                      const struct llm_source *source);
 
-// Find the provider's key.  LLM_E_NOMEM only: what is wrong becomes its problem.
-llm_status llm_provider_find_key(struct llm_build *build, struct llm_provider *provider);
+// Find the provider's keys.  LLM_E_NOMEM only: what is wrong becomes its problem.
+llm_status llm_provider_find_keys(struct llm_build *build, struct llm_provider *provider);
+void llm_provider_wipe_keys(struct llm_provider *provider);
 
 // Append the models of a provider to the snapshot's; wrong ones are refused.  LLM_E_NOMEM.
 llm_status llm_models_build(struct llm_build *build, struct llm_provider *provider,

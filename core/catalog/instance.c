@@ -5,16 +5,41 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 
-// The key that a command prints; run without a lock, for it may take seconds.
-static llm_status run_key_command(struct llm_snapshot *snapshot, struct llm_provider *provider,
-                                  struct llm_secret *ret, llm_error *err) {
-    struct llm_arena scratch = {0};
-    llm_str origin;
-    const llm_status status =
-        llm_settings_key(&snapshot->settings, provider->name, (llm_str){0}, &scratch, ret, &origin, err);
-    llm_arena_done(&scratch);
+// The keys that commands print; run without a lock, for each may take seconds.  *ret: as many as the provider has keys.
+static llm_status run_key_commands(struct llm_snapshot *snapshot, const struct llm_provider *provider,
+                                   struct llm_secret **ret, llm_error *err) {
+    llm_status status = LLM_OK;
+    for (size_t i = 0; status == LLM_OK && i < provider->n_keys; i++) {
+        struct llm_arena scratch = {0};
+        llm_str origin;
+        if (provider->keys[i].command == NULL) {
+            continue;
+        }
+        *ret = *ret != NULL ? *ret : llm_mem_array(provider->n_keys, sizeof **ret);
+        status = *ret != NULL ? llm_settings_key_of(&snapshot->settings, provider->keys[i].command, &scratch,
+                                                    &(*ret)[i], &origin, err)
+                              : llm_fail(err, LLM_E_NOMEM, "out of memory");
+        llm_arena_done(&scratch);
+    }
     return status;
+}
+
+static void adopt_keys(struct llm_provider *provider, struct llm_secret *keys) {
+    for (size_t i = 0; keys != NULL && i < provider->n_keys; i++) {
+        if (llm_secret_has(&keys[i]) && !llm_secret_has(&provider->keys[i].secret)) {
+            provider->keys[i].secret = keys[i];
+            keys[i] = (struct llm_secret){0};
+        }
+    }
+}
+
+static void free_keys(struct llm_secret *keys, size_t n) {
+    for (size_t i = 0; keys != NULL && i < n; i++) {
+        llm_secret_done(&keys[i]);
+    }
+    llm_mem_free(keys);
 }
 
 static llm_status fail_instance(const struct llm_provider *provider, llm_status status, llm_str message,
@@ -57,23 +82,21 @@ llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provi
                         LLM_FMT(provider->problem));
     }
     llm_status status = llm_plugin_load(snapshot->registry, provider->plugin, err);
-    struct llm_secret key = {0};
-    if (status == LLM_OK && provider->key_by_command && !snapshot->settings.offline) {
-        status = run_key_command(snapshot, provider, &key, err);
+    struct llm_secret *keys = NULL;
+    if (status == LLM_OK && !snapshot->settings.offline) {
+        status = run_key_commands(snapshot, provider, &keys, err);
     }
     if (status != LLM_OK) {
+        free_keys(keys, provider->n_keys);
         return status;
     }
     (void)pthread_mutex_lock(&provider->plugin->control);
     if (!atomic_load_explicit(&provider->instance_ready, memory_order_relaxed)) {
-        if (llm_secret_has(&key) && !llm_secret_has(&provider->key)) {
-            provider->key = key;
-            key = (struct llm_secret){0};
-        }
+        adopt_keys(provider, keys);
         status = make_instance(provider, err);
     }
     (void)pthread_mutex_unlock(&provider->plugin->control);
-    llm_secret_done(&key);
+    free_keys(keys, provider->n_keys);
     if (status == LLM_OK) {
         *ret = atomic_load_explicit(&provider->instance, memory_order_relaxed);
     }

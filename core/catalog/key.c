@@ -141,19 +141,26 @@ llm_status llm_provider_limit_claims(struct llm_build *build, struct llm_provide
     return status;
 }
 
+// ---- the keys ------------------------------------------------------------------------------------------------------
+
+void llm_provider_wipe_keys(struct llm_provider *provider) {
+    for (size_t i = 0; i < provider->n_keys; i++) {
+        llm_secret_done(&provider->keys[i].secret);
+    }
+}
+
 // A key does not leave this machine in the clear.
 static llm_status withhold(struct llm_build *build, struct llm_provider *provider) {
     struct llm_base_url url;
-    if (provider->key_origin.ptr == NULL || llm_base_url_judge(provider->base_url, &url) != NULL ||
-        url.is_https || url.reach == LLM_REACH_LOOPBACK) {
+    if (provider->n_keys == 0 || llm_base_url_judge(provider->base_url, &url) != NULL || url.is_https ||
+        url.reach == LLM_REACH_LOOPBACK) {
         return LLM_OK;
     }
     const llm_str text = llm_arena_format(
         &build->snapshot->arena, "its key is not sent: %.*s is plain http to another machine (use https)",
         LLM_FMT(provider->base_url));
-    llm_secret_done(&provider->key);
-    provider->key_origin = (llm_str){0};
-    provider->key_by_command = false;
+    llm_provider_wipe_keys(provider);
+    provider->n_keys = 0;
     if (!provider->key_required) {
         return add_notice(build, provider, text);
     }
@@ -161,29 +168,109 @@ static llm_status withhold(struct llm_build *build, struct llm_provider *provide
     return text.ptr != NULL ? LLM_OK : llm_build_no_memory(build);
 }
 
-llm_status llm_provider_find_key(struct llm_build *build, struct llm_provider *provider) {
+static llm_status name_key(struct llm_build *build, const struct llm_provider *provider, uint32_t number,
+                           struct llm_provider_key *key) {
+    key->name = number < 2 ? provider->name
+                           : llm_arena_format(&build->snapshot->arena, "%.*s#%u", LLM_FMT(provider->name),
+                                              (unsigned)number);
+    return key->name.ptr != NULL ? LLM_OK : llm_build_no_memory(build);
+}
+
+// The keys that the settings give, and without one of these the first of the variables.  A variable that is not set gives none.
+static llm_status read_keys(struct llm_build *build, struct llm_provider *provider, llm_error *err) {
+    const struct llm_settings *settings = &build->snapshot->settings;
+    struct llm_arena *arena = &build->snapshot->arena;
+    const struct llm_key_setting *setting = llm_settings_key_setting(settings, provider->name);
+    llm_status status = LLM_OK;
+    for (; status == LLM_OK && setting != NULL; setting = llm_settings_key_next(settings, setting)) {
+        struct llm_provider_key *key = &provider->keys[provider->n_keys];
+        if (setting->command.ptr != NULL) {
+            key->command = setting;
+            key->origin = llm_arena_format(arena, "command in %.*s", LLM_FMT(setting->origin));
+            status = key->origin.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+        } else {
+            status = llm_settings_key_of(settings, setting, arena, &key->secret, &key->origin, err);
+        }
+        if (status == LLM_E_NOT_FOUND) {
+            status = LLM_OK;
+            continue;
+        }
+        if (status == LLM_OK) {
+            provider->n_keys++; // from here on it is wiped with the others
+            status = name_key(build, provider, setting->number, key);
+        }
+    }
+    if (status == LLM_OK && provider->n_keys == 0) {
+        struct llm_provider_key *key = &provider->keys[0];
+        status =
+            llm_settings_key_of_envs(settings, provider->key_env, arena, &key->secret, &key->origin, err);
+        provider->n_keys = status == LLM_OK ? 1 : 0;
+        status = status == LLM_OK ? name_key(build, provider, 1, key) : status;
+    }
+    return status == LLM_E_NOT_FOUND ? LLM_OK : status;
+}
+
+// At least one, and what is known of each.
+static llm_status complete_keys(struct llm_build *build, struct llm_provider *provider) {
+    struct llm_health *health = build->snapshot->health;
+    if (provider->n_keys == 0) {
+        provider->keys[0] = (struct llm_provider_key){.name = provider->name};
+        provider->n_keys = 1;
+    }
+    provider->key_origin = provider->keys[0].origin;
+    for (size_t i = 0; health != NULL && i < provider->n_keys; i++) {
+        struct llm_provider_key *key = &provider->keys[i];
+        key->health = provider->health[i] = llm_health_get(health, provider->name, key->name);
+        if (key->health == NULL) {
+            return llm_build_no_memory(build);
+        }
+    }
+    return LLM_OK;
+}
+
+llm_status llm_provider_find_keys(struct llm_build *build, struct llm_provider *provider) {
     const struct llm_settings *settings = &build->snapshot->settings;
     struct llm_arena *arena = &build->snapshot->arena;
     const struct llm_key_setting *setting = llm_settings_key_setting(settings, provider->name);
     llm_error inner = LLM_ERROR_INIT;
-    if (provider->auth == LLM_AUTH_NONE) {
-        return LLM_OK;
+    size_t most = 1;
+    for (; setting != NULL; setting = llm_settings_key_next(settings, setting)) {
+        most++;
     }
-    if (setting != NULL && setting->command.ptr != NULL) {
-        provider->key_by_command = true;
-        provider->key_origin = llm_arena_format(arena, "command in %.*s", LLM_FMT(setting->origin));
-        return provider->key_origin.ptr != NULL ? withhold(build, provider) : llm_build_no_memory(build);
+    provider->keys = llm_arena_new(arena, most * sizeof *provider->keys);
+    provider->health = llm_arena_new(arena, most * sizeof *provider->health);
+    if (provider->keys == NULL || provider->health == NULL) {
+        return llm_build_no_memory(build);
     }
-    const llm_status status = llm_settings_key(settings, provider->name, provider->key_env, arena,
-                                               &provider->key, &provider->key_origin, &inner);
+    llm_status status = provider->auth != LLM_AUTH_NONE ? read_keys(build, provider, &inner) : LLM_OK;
     if (status == LLM_E_NOMEM) {
         return llm_build_no_memory(build);
     }
+    if (status == LLM_E_CONFIG) {
+        llm_provider_wipe_keys(provider);
+        provider->n_keys = 0;
+    }
     if (status == LLM_E_CONFIG && provider->problem.ptr == NULL) {
         provider->problem = llm_arena_dup(arena, llm_str_from(inner.message));
-        return provider->problem.ptr != NULL ? LLM_OK : llm_build_no_memory(build);
+        if (provider->problem.ptr == NULL) {
+            return llm_build_no_memory(build);
+        }
     }
-    return withhold(build, provider);
+    status = withhold(build, provider);
+    return status == LLM_OK ? complete_keys(build, provider) : status;
+}
+
+const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider *provider, uint64_t now_us) {
+    const size_t at = provider->n_keys > 1 && provider->health[0] != NULL
+                          ? llm_health_pick(provider->health, provider->n_keys, now_us)
+                          : 0;
+    return &provider->keys[at];
+}
+
+void llm_provider_redact(const struct llm_provider *provider, char *text, size_t len) {
+    for (size_t i = 0; i < provider->n_keys; i++) {
+        llm_secret_redact(&provider->keys[i].secret, text, len);
+    }
 }
 
 llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error *err) {

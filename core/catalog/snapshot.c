@@ -74,7 +74,7 @@ static llm_status finish_providers(struct llm_build *build) {
     llm_status status = LLM_OK;
     for (size_t i = 0; status == LLM_OK && i < s->n_providers; i++) {
         struct llm_provider *provider = &s->providers[i];
-        status = llm_provider_find_key(build, provider);
+        status = llm_provider_find_keys(build, provider);
         status = status == LLM_OK ? llm_models_build(build, provider, provider->build_source) : status;
         provider->build_source = NULL;
         provider->instance_args = (llm_instance_args){
@@ -102,7 +102,7 @@ static llm_status fill(struct llm_snapshot *s, llm_error *err) {
 }
 
 llm_status llm_snapshot_new(struct llm_settings *settings, struct llm_plugins *registry,
-                            struct llm_snapshot **ret, llm_error *err) {
+                            struct llm_health *health, struct llm_snapshot **ret, llm_error *err) {
     struct llm_snapshot *snapshot = llm_mem_new(sizeof *snapshot);
     if (snapshot == NULL) {
         llm_settings_done(settings);
@@ -113,6 +113,7 @@ llm_status llm_snapshot_new(struct llm_settings *settings, struct llm_plugins *r
     snapshot->settings = *settings;
     *settings = (struct llm_settings){0};
     snapshot->registry = registry;
+    snapshot->health = health;
     const llm_status status = fill(snapshot, err);
     if (status != LLM_OK) {
         llm_snapshot_unref(snapshot);
@@ -143,7 +144,7 @@ void llm_snapshot_unref(struct llm_snapshot *snapshot) {
     }
     for (size_t i = 0; i < snapshot->n_providers; i++) {
         free_instance(&snapshot->providers[i]);
-        llm_secret_done(&snapshot->providers[i].key);
+        llm_provider_wipe_keys(&snapshot->providers[i]);
     }
     llm_settings_done(&snapshot->settings);
     llm_arena_done(&snapshot->arena);

@@ -11,6 +11,7 @@
 #include "catalog/price.h"
 #include "config/settings.h"
 #include "plugin/plugin.h"
+#include "state/health.h"
 
 enum llm_auth_scheme {
     LLM_AUTH_NONE,
@@ -26,6 +27,16 @@ struct llm_generate_rule {
     llm_str generator;
 };
 
+// One of a provider's keys.
+struct llm_provider_key {
+    llm_str name;             // "openai", the second "openai#2"; for people
+    struct llm_secret secret; // absent: there is none, or its command has not given it yet
+    llm_str origin;           // "environment OPENAI_API_KEY", "config.json", ...; absent: no key
+    const struct llm_key_setting
+        *command; // gives the key: it runs in llm_provider_instance(), at the first call; NULL: none does
+    struct llm_health_entry *health; // never NULL in a master's snapshot
+};
+
 struct llm_provider {
     llm_str name;              // "groq"
     llm_str title;             // "Groq"; for people
@@ -36,14 +47,15 @@ struct llm_provider {
     llm_str plugin_name;       // as asked for: an id or a file name without .so
     struct llm_plugin *plugin; // NULL: not there (problem says so)
     enum llm_auth_scheme auth;
-    llm_str auth_name;   // field or parameter name for HEADER, QUERY
-    llm_str auth_prefix; // for HEADER
-    bool key_required;   // false for local servers
-    llm_str key_env;     // names of variables, comma-separated, in order
-    struct llm_secret key;
-    llm_str key_origin;  // "environment OPENAI_API_KEY", "config.json", ...; absent: no key
-    bool key_by_command; // a command gives the key: it runs in llm_provider_instance(), at the first call
-    const llm_header *headers; // fields to send with every exchange
+    llm_str auth_name;             // field or parameter name for HEADER, QUERY
+    llm_str auth_prefix;           // for HEADER
+    bool key_required;             // false for local servers
+    llm_str key_env;               // names of variables, comma-separated, in order
+    struct llm_provider_key *keys; // at least one; without a key it has no secret and no origin
+    size_t n_keys;
+    struct llm_health_entry **health; // of the keys, in their order
+    llm_str key_origin;               // of the first; absent: no key
+    const llm_header *headers;        // fields to send with every exchange
     size_t n_headers;
     const llm_str
         *origins; // patterns ("https://*.example.com") allowed besides base_url's, without the credential
@@ -88,6 +100,7 @@ struct llm_snapshot {
     struct llm_arena arena;
     struct llm_settings settings;
     struct llm_plugins *registry; // borrowed from the master
+    struct llm_health *health;    // the same; nullable
     struct llm_plugin **plugins;
     size_t n_plugins;
     struct llm_provider *providers; // sorted by name
@@ -99,10 +112,10 @@ struct llm_snapshot {
     size_t n_refused;
 };
 
-// Build one.  settings: consumed whatever the outcome.  LLM_E_CONFIG, LLM_E_NOMEM.  A file that is wrong is left out and listed in
+// Build one.  settings: consumed whatever the outcome.  health: nullable; the keys' entries are made in it.  LLM_E_CONFIG, LLM_E_NOMEM.  A file that is wrong is left out and listed in
 // `refused`; only the user's own config.json can make this fail.
 llm_status llm_snapshot_new(struct llm_settings *settings, struct llm_plugins *registry,
-                            struct llm_snapshot **ret, llm_error *err);
+                            struct llm_health *health, struct llm_snapshot **ret, llm_error *err);
 struct llm_snapshot *llm_snapshot_ref(struct llm_snapshot *snapshot);
 void llm_snapshot_unref(struct llm_snapshot *snapshot); // the last one frees instances and wipes keys
 
@@ -118,8 +131,14 @@ llm_status llm_snapshot_route(struct llm_snapshot *snapshot, llm_str model, llm_
 // LLM_OK: it has a key, or works without one.  LLM_E_AUTH: it needs one; the message says which variables are looked at.
 llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error *err);
 
+// The key for the next attempt: in turn, by their health (llm_health_pick()).  Never NULL; borrowed from the snapshot.
+const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider *provider, uint64_t now_us);
+
+// Overwrite each occurrence of any of its keys in text[0..len) with '*'.  After llm_provider_instance(), or before any call.
+void llm_provider_redact(const struct llm_provider *provider, char *text, size_t len);
+
 // The plugin's instance for a provider; loads the plugin and makes the instance at first use (any thread; may be NULL when the
-// plugin keeps none).  Also runs the command that gives the key.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
+// plugin keeps none).  Also runs the commands that give keys.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
 llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provider *provider,
                                  llm_instance **ret, llm_error *err);
 

@@ -54,6 +54,17 @@ const struct llm_key_setting *llm_settings_key_setting(const struct llm_settings
     return NULL;
 }
 
+const struct llm_key_setting *llm_settings_key_next(const struct llm_settings *settings,
+                                                    const struct llm_key_setting *key) {
+    const llm_str provider = key->provider;
+    while (++key < settings->keys + settings->n_keys) {
+        if (llm_str_eq(key->provider, provider)) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
 bool llm_key_file_is_open(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
@@ -132,6 +143,7 @@ static llm_status key_from_command(const struct llm_key_setting *key, struct llm
 static llm_status key_from_env(const struct llm_settings *settings, llm_str name, struct llm_arena *arena,
                                struct llm_secret *secret, llm_str *ret_origin, llm_error *err) {
     static const char prefix[] = "environment ";
+    struct llm_secret found = {0};
     char where[300];
     llm_str value;
     if (name.len == 0 || name.len > 255) {
@@ -139,51 +151,41 @@ static llm_status key_from_env(const struct llm_settings *settings, llm_str name
     }
     (void)snprintf(where, sizeof where, "%s%.*s", prefix, LLM_FMT(name));
     llm_status status = llm_settings_env(settings, where + strlen(prefix), &value);
-    status = status == LLM_OK ? llm_key_set(secret, value, where, err) : status;
-    if (status == LLM_OK) {
-        *ret_origin = llm_arena_dup(arena, llm_str_from(where));
-        status = ret_origin->ptr != NULL ? LLM_OK : llm_fail(err, LLM_E_NOMEM, "out of memory");
+    status = status == LLM_OK ? llm_key_set(&found, value, where, err) : status;
+    if (status != LLM_OK) {
+        return status;
     }
-    return status;
+    const llm_str origin = llm_arena_dup(arena, llm_str_from(where));
+    if (origin.ptr == NULL) {
+        llm_secret_done(&found);
+        return llm_fail(err, LLM_E_NOMEM, "out of memory");
+    }
+    llm_secret_done(secret);
+    *secret = found;
+    *ret_origin = origin;
+    return LLM_OK;
 }
 
-static llm_status key_from_setting(const struct llm_settings *settings, const struct llm_key_setting *key,
-                                   struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
-                                   llm_error *err) {
+llm_status llm_settings_key_of(const struct llm_settings *settings, const struct llm_key_setting *key,
+                               struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
+                               llm_error *err) {
+    struct llm_secret found = {0};
+    llm_str origin = {0};
     llm_status status;
     if (llm_secret_has(&key->value)) {
-        status = llm_secret_set(secret, llm_secret_reveal(&key->value));
-        *ret_origin = llm_arena_dup(arena, key->origin);
+        status = llm_secret_set(&found, llm_secret_reveal(&key->value));
+        origin = llm_arena_dup(arena, key->origin);
     } else if (key->file.ptr != NULL) {
-        status = key_from_file(key->file, secret, err);
-        *ret_origin = llm_arena_format(arena, "file %.*s", LLM_FMT(key->file));
+        status = key_from_file(key->file, &found, err);
+        origin = llm_arena_format(arena, "file %.*s", LLM_FMT(key->file));
     } else if (key->command.ptr != NULL) {
-        status = key_from_command(key, secret, err);
-        *ret_origin = llm_arena_format(arena, "command in %.*s", LLM_FMT(key->origin));
+        status = key_from_command(key, &found, err);
+        origin = llm_arena_format(arena, "command in %.*s", LLM_FMT(key->origin));
     } else {
         return key_from_env(settings, key->env, arena, secret, ret_origin, err);
     }
-    if (status == LLM_E_NOMEM || ret_origin->ptr == NULL) {
-        return llm_fail(err, LLM_E_NOMEM, "out of memory");
-    }
-    return status;
-}
-
-llm_status llm_settings_key(const struct llm_settings *settings, llm_str provider, llm_str key_envs,
-                            struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
-                            llm_error *err) {
-    const struct llm_key_setting *key = llm_settings_key_setting(settings, provider);
-    struct llm_secret found = {0};
-    llm_str origin = {0};
-    llm_status status = LLM_E_NOT_FOUND;
-    if (key != NULL) {
-        status = key_from_setting(settings, key, arena, &found, &origin, err);
-    }
-    while (status == LLM_E_NOT_FOUND && key_envs.len > 0) {
-        const char *comma = memchr(key_envs.ptr, ',', key_envs.len);
-        const size_t len = comma != NULL ? (size_t)(comma - key_envs.ptr) : key_envs.len;
-        status = key_from_env(settings, (llm_str){key_envs.ptr, len}, arena, &found, &origin, err);
-        key_envs = llm_str_cut(key_envs, comma != NULL ? len + 1 : len);
+    if (status == LLM_E_NOMEM || origin.ptr == NULL) {
+        status = llm_fail(err, LLM_E_NOMEM, "out of memory");
     }
     if (status != LLM_OK) {
         llm_secret_done(&found);
@@ -193,4 +195,30 @@ llm_status llm_settings_key(const struct llm_settings *settings, llm_str provide
     *secret = found;
     *ret_origin = origin;
     return LLM_OK;
+}
+
+llm_status llm_settings_key_of_envs(const struct llm_settings *settings, llm_str key_envs,
+                                    struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
+                                    llm_error *err) {
+    llm_status status = LLM_E_NOT_FOUND;
+    while (status == LLM_E_NOT_FOUND && key_envs.len > 0) {
+        const char *comma = memchr(key_envs.ptr, ',', key_envs.len);
+        const size_t len = comma != NULL ? (size_t)(comma - key_envs.ptr) : key_envs.len;
+        status = key_from_env(settings, (llm_str){key_envs.ptr, len}, arena, secret, ret_origin, err);
+        key_envs = llm_str_cut(key_envs, comma != NULL ? len + 1 : len);
+    }
+    return status;
+}
+
+llm_status llm_settings_key(const struct llm_settings *settings, llm_str provider, llm_str key_envs,
+                            struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
+                            llm_error *err) {
+    const struct llm_key_setting *key = llm_settings_key_setting(settings, provider);
+    llm_status status = LLM_E_NOT_FOUND;
+    for (; status == LLM_E_NOT_FOUND && key != NULL; key = llm_settings_key_next(settings, key)) {
+        status = llm_settings_key_of(settings, key, arena, secret, ret_origin, err);
+    }
+    return status == LLM_E_NOT_FOUND
+               ? llm_settings_key_of_envs(settings, key_envs, arena, secret, ret_origin, err)
+               : status;
 }

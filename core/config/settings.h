@@ -12,7 +12,8 @@ struct llm_key_setting {
     llm_str provider;
     struct llm_secret value;
     llm_str env, file, command;
-    llm_str origin; // the file that says so, or "options"
+    llm_str origin;  // the file that says so, or "options"
+    uint32_t number; // its place among the provider's keys, from 1
 };
 
 struct llm_setting_origin {
@@ -48,7 +49,7 @@ struct llm_settings {
 llm_status llm_settings_read(const llm_master_options *options, struct llm_settings *ret, llm_error *err);
 void llm_settings_done(struct llm_settings *settings);
 
-// Look up a provider's key: settings first by value, file, command, env; then the variables in key_envs ("A,B").
+// Look up a provider's key: the first that the settings give, by value, file, command, env; then the variables in key_envs ("A,B").
 // LLM_OK: *secret and *origin (from arena) are set.  LLM_E_NOT_FOUND: there is none.  LLM_E_CONFIG: there is one and it cannot be used (bad
 // characters, unreadable file, command that failed); the message says which.
 // A command runs with /bin/sh, at most 10 s: where that is in the way, ask llm_settings_key_setting() first.
@@ -56,7 +57,17 @@ llm_status llm_settings_key(const struct llm_settings *settings, llm_str provide
                             struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
                             llm_error *err);
 
-// What the settings say about a provider's key; NULL: nothing.
+// What the settings say about a provider's keys: the first, and the one after another; NULL: nothing, no more.
 const struct llm_key_setting *llm_settings_key_setting(const struct llm_settings *settings, llm_str provider);
+const struct llm_key_setting *llm_settings_key_next(const struct llm_settings *settings,
+                                                    const struct llm_key_setting *key);
+
+// The two halves of llm_settings_key(): one key that the settings give, and the variables.
+llm_status llm_settings_key_of(const struct llm_settings *settings, const struct llm_key_setting *key,
+                               struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
+                               llm_error *err);
+llm_status llm_settings_key_of_envs(const struct llm_settings *settings, llm_str key_envs,
+                                    struct llm_arena *arena, struct llm_secret *secret, llm_str *ret_origin,
+                                    llm_error *err);
 
 #endif

@@ -52,7 +52,7 @@ START_TEST(a_file_gives_a_provider) {
     ck_assert_int_eq(p->auth, LLM_AUTH_HEADER);
     ck_assert(llm_str_is(p->auth_name, "x-key") && llm_str_is(p->auth_prefix, "Key "));
     ck_assert(p->key_required && llm_str_is(p->key_env, "A_KEY,B_KEY"));
-    ck_assert(llm_str_is(llm_secret_reveal(&p->key), "sk-b"));
+    ck_assert(llm_str_is(llm_secret_reveal(&p->keys[0].secret), "sk-b"));
     ck_assert(llm_str_is(p->key_origin, "environment B_KEY"));
     ck_assert_uint_eq(p->n_headers, 2);
     ck_assert(llm_str_is(p->headers[0].name, "x-place") && llm_str_is(p->headers[0].value, "in eu"));
@@ -421,7 +421,7 @@ START_TEST(a_key_leaves_this_machine_in_the_clear_never) {
     setenv("A_KEY", "sk-secret", 1);
     world_must(&w, NULL);
     const struct llm_provider *p = world_provider(&w, "a");
-    ck_assert_int_eq(llm_secret_has(&p->key), keys[_i].sent);
+    ck_assert_int_eq(llm_secret_has(&p->keys[0].secret), keys[_i].sent);
     ck_assert_int_eq(p->key_origin.ptr != NULL, keys[_i].sent);
     ck_assert_int_eq(p->problem.ptr != NULL, keys[_i].problem != NULL);
     ck_assert_int_eq(p->notice.ptr != NULL, keys[_i].notice != NULL);
@@ -487,7 +487,7 @@ START_TEST(a_manifest_gets_nothing_that_a_file_has) {
     ck_assert_ptr_nonnull(
         strstr(world_refused(&w, "keeper.so"), "the provider \"taken\" is already defined by"));
     world_must(&w, "{\"keys\": {\"kept\": {\"env\": \"TAKEN_API_KEY\"}}}");
-    ck_assert(llm_str_is(llm_secret_reveal(&world_provider(&w, "kept")->key), "sk-taken"));
+    ck_assert(llm_str_is(llm_secret_reveal(&world_provider(&w, "kept")->keys[0].secret), "sk-taken"));
 }
 END_TEST
 

@@ -52,7 +52,7 @@ START_TEST(every_allocation_may_fail) {
         llm_error err = LLM_ERROR_INIT;
         ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
         fail_alloc_after(n);
-        const llm_status status = llm_snapshot_new(&s, w.registry, &snapshot, &err);
+        const llm_status status = llm_snapshot_new(&s, w.registry, NULL, &snapshot, &err);
         const bool failed = fail_alloc_off();
         if (!failed) {
             ck_assert_msg(status == LLM_OK, "%s", err.message);
@@ -152,14 +152,14 @@ START_TEST(a_command_gives_its_key_at_the_first_call) {
              temp_dir_file(&w.dir, "ready"));
     world_must(&w, settings);
     struct llm_provider *p = world_provider(&w, "kept");
-    ck_assert(p->key_by_command && !llm_secret_has(&p->key));
+    ck_assert(p->keys[0].command != NULL && !llm_secret_has(&p->keys[0].secret));
     ck_assert(llm_str_is(p->key_origin, "command in options"));
     ck_assert_int_eq(llm_provider_need_key(p, &err), LLM_OK);
     ck_assert_int_eq(llm_provider_instance(w.snapshot, p, &inst, &err), LLM_E_CONFIG);
     ck_assert_str_eq(err.message, "no key for kept: the command ended with status 1");
     world_file(&w, "ready", "");
     ck_assert_int_eq(llm_provider_instance(w.snapshot, p, &inst, &err), LLM_OK);
-    ck_assert(llm_str_is(llm_secret_reveal(&p->key), "sk-command"));
+    ck_assert(llm_str_is(llm_secret_reveal(&p->keys[0].secret), "sk-command"));
 }
 END_TEST
 
@@ -207,7 +207,8 @@ static void *ask(void *arg) {
         status = status == LLM_OK
                      ? llm_provider_generator(route.provider, route.provider_model, LLM_STR("chat"), &g, NULL)
                      : status;
-        failures += status != LLM_OK || inst == NULL || !llm_secret_has(&route.provider->key) ? 1 : 0;
+        failures +=
+            status != LLM_OK || inst == NULL || !llm_secret_has(&route.provider->keys[0].secret) ? 1 : 0;
         llm_snapshot_unref(s);
     }
     return (void *)failures;

@@ -78,7 +78,7 @@ llm_status world_build(struct world *w, const char *settings) {
         return status;
     }
     struct llm_snapshot *next = NULL;
-    const llm_status built = llm_snapshot_new(&s, w->registry, &next, &w->err);
+    const llm_status built = llm_snapshot_new(&s, w->registry, NULL, &next, &w->err);
     if (built == LLM_OK) {
         llm_snapshot_unref(w->snapshot);
         w->snapshot = next;

@@ -36,7 +36,7 @@ static void add(struct llm_build *build, const struct llm_document *doc, llm_str
     need(llm_json_check(provider->config, 64, NULL));
     need(provider->base_url.len > 0);
     s->n_providers = 1;
-    need(llm_provider_find_key(build, provider) == LLM_OK);
+    need(llm_provider_find_keys(build, provider) == LLM_OK);
     need(llm_models_build(build, provider, &source) == LLM_OK);
 }
 
