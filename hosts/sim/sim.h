@@ -24,17 +24,20 @@
 #define LLM_SIM_MAX_FIXTURES 65536u         // recordings in a tree
 #define LLM_SIM_MAX_DEMO_WORDS 4096u        // words of a built-in chat answer
 #define LLM_SIM_MAX_KEPT_BYTES (64u << 10)  // what a connection keeps of its buffers between requests
+#define LLM_SIM_MAX_ANSWERS_KEY 64u         // bytes of a request's name in the log of answers
 #define LLM_SIM_MAX_LOG_BODY (1u << 20)     // bytes of a request body that the log shows
 #define LLM_SIM_MAX_WRITES 64u              // writes of one answer before other connections have their turn
 
 struct llm_sim;
 
 struct llm_sim_options {
-    const char *listen;   // "ADDR:PORT" or "PORT"; port 0 picks a free one; NULL: "127.0.0.1:0"
-    const char *fixtures; // folder tree of recordings; NULL: none
-    const char *script;   // file of rules; NULL: none
-    const char *rules;    // the text of rules, instead of a file; NULL: none
-    const char *log_file; // one JSON line a request is appended; "-": standard output; NULL: none
+    const char *listen;       // "ADDR:PORT" or "PORT"; port 0 picks a free one; NULL: "127.0.0.1:0"
+    const char *fixtures;     // folder tree of recordings; NULL: none
+    const char *script;       // file of rules; NULL: none
+    const char *rules;        // the text of rules, instead of a file; NULL: none
+    const char *log_file;     // one JSON line a request is appended; "-": standard output; NULL: none
+    const char *answers_file; // one JSON line an answer is appended, when it is over; NULL: none
+    const char *answers_key;  // JSON Pointer: what of a request's body names it there; NULL: nothing
     uint32_t
         chunk_bytes; // size of a write of recorded and built-in answers; 0: an event, or the whole body, at once
     uint32_t delay_ms; // before each write but the first, of recorded and built-in answers

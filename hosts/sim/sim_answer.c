@@ -22,11 +22,12 @@ static void make_not_found(struct llm_sim_made *made, const struct llm_sim_reque
 }
 
 static const struct llm_sim_reply *choose(struct llm_sim *sim, const struct llm_sim_request *request,
-                                          struct llm_sim_made *made, llm_str *ret_name) {
+                                          struct llm_sim_made *made, llm_str *ret_name, llm_str *ret_note) {
     struct llm_sim_hit hit;
     const char *service = "";
     if (sim->script != NULL && llm_sim_script_match(sim->script, request, &hit)) {
         *ret_name = hit.name;
+        *ret_note = hit.note;
         if (!hit.echo) {
             return hit.reply;
         }
@@ -46,13 +47,35 @@ static const struct llm_sim_reply *choose(struct llm_sim *sim, const struct llm_
     return &made->reply;
 }
 
+static void take_key(const struct llm_sim *sim, const struct llm_sim_request *request,
+                     struct llm_sim_answered *answered) {
+    if (sim->answers_key.ptr == NULL || !llm_json_check(request->body, 64, NULL)) {
+        return;
+    }
+    const llm_str key = llm_json_plain(llm_json_pointer(request->body, sim->answers_key));
+    if (key.ptr != NULL && key.len <= sizeof answered->key) {
+        memcpy(answered->key, key.ptr, key.len);
+        answered->key_len = key.len;
+    }
+}
+
 const struct llm_sim_reply *llm_sim_answer(struct llm_sim *sim, uint64_t connection,
-                                           const struct llm_sim_request *request, struct llm_sim_made *made) {
-    llm_str name = {0};
+                                           const struct llm_sim_request *request, struct llm_sim_made *made,
+                                           struct llm_sim_answered *answered) {
+    llm_str name = {0}, note = {0};
     llm_sim_made_reset(made);
-    const struct llm_sim_reply *reply = choose(sim, request, made, &name);
+    const struct llm_sim_reply *reply = choose(sim, request, made, &name, &note);
     const uint64_t number = atomic_fetch_add_explicit(&sim->requests, 1, memory_order_relaxed) + 1;
     llm_sim_log_write(&sim->log, number, connection, request, name, reply->status);
+    answered->open = sim->answers.fd >= 0;
+    if (answered->open) {
+        answered->status = reply->status;
+        answered->name = name;
+        answered->note = note;
+        answered->number = number;
+        answered->key_len = 0;
+        take_key(sim, request, answered);
+    }
     return reply;
 }
 

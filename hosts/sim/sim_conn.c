@@ -64,6 +64,7 @@ static void resume_listener(struct llm_sim *sim) {
 
 void llm_sim_conn_close(struct llm_sim_conn *conn) {
     struct llm_sim *sim = conn->sim;
+    llm_sim_log_answer(&sim->answers, &conn->answered, false);
     llm_sim_timer_clear(&sim->timers, &conn->timer);
     close(conn->fd);
     conn->fd = -1;
@@ -131,7 +132,7 @@ static bool take_request(struct llm_sim_conn *conn) {
         begin(conn, llm_sim_refuse(&conn->made, (unsigned)result));
         return true;
     }
-    begin(conn, llm_sim_answer(conn->sim, conn->number, request, &conn->made));
+    begin(conn, llm_sim_answer(conn->sim, conn->number, request, &conn->made, &conn->answered));
     conn->player.no_body = host_same(request->method, host_str("HEAD"));
     conn->player.close_after |= !request->keep_alive;
     return true;
@@ -188,14 +189,23 @@ static void drain(struct llm_sim_conn *conn) {
     llm_sim_timer_set(&conn->sim->timers, &conn->timer, llm_sim_now_us() + DRAIN_US);
 }
 
+static void note_end(struct llm_sim_conn *conn, bool over) {
+    llm_sim_log_answer(&conn->sim->answers, &conn->answered,
+                       over && conn->player.reply->fault == LLM_SIM_WHOLE);
+}
+
 enum outcome { GOES_ON, PAUSED, GONE };
 
 // What the player asks for when there is no piece to send.
 static enum outcome obey(struct llm_sim_conn *conn, int asked) {
     switch (asked) {
     case LLM_SIM_WAIT: wait_ms(conn, conn->player.wait_ms); return PAUSED;
-    case LLM_SIM_OVER: next_request(conn); return GOES_ON;
+    case LLM_SIM_OVER:
+        note_end(conn, true);
+        next_request(conn);
+        return GOES_ON;
     case LLM_SIM_HANG:
+        note_end(conn, false);
         conn->state = LLM_SIM_HANGING;
         if (!conn->peer_done) {
             return PAUSED;
@@ -203,6 +213,7 @@ static enum outcome obey(struct llm_sim_conn *conn, int asked) {
         llm_sim_conn_close(conn);
         return GONE;
     case LLM_SIM_CLOSE:
+        note_end(conn, true);
         if (!conn->peer_done) {
             drain(conn);
             return PAUSED;

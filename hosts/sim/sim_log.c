@@ -71,6 +71,18 @@ void llm_sim_log_request(llm_json_writer *w, const struct llm_sim_request *reque
     }
 }
 
+static void append(struct llm_sim_log *log) {
+    host_text_text(&log->line, "\n");
+    size_t at = 0;
+    while (at < log->line.len) {
+        const ssize_t n = write(log->fd, log->line.ptr + at, log->line.len - at);
+        if (n < 0 && errno != EINTR) {
+            return;
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
 void llm_sim_log_write(struct llm_sim_log *log, uint64_t number, uint64_t connection,
                        const struct llm_sim_request *request, llm_str answered_by, unsigned status) {
     if (log->fd < 0) {
@@ -89,13 +101,29 @@ void llm_sim_log_write(struct llm_sim_log *log, uint64_t number, uint64_t connec
     llm_json_integer(&w, status);
     llm_sim_log_request(&w, request, LLM_SIM_MAX_LOG_BODY);
     llm_json_object_end(&w);
-    host_text_text(&log->line, "\n");
-    size_t at = 0;
-    while (at < log->line.len) {
-        const ssize_t n = write(log->fd, log->line.ptr + at, log->line.len - at);
-        if (n < 0 && errno != EINTR) {
-            return;
-        }
-        at += n > 0 ? (size_t)n : 0;
+    append(log);
+}
+
+void llm_sim_log_answer(struct llm_sim_log *log, struct llm_sim_answered *answered, bool complete) {
+    if (log->fd < 0 || !answered->open) {
+        return;
     }
+    answered->open = false;
+    host_text_reset(&log->line, LLM_SIM_MAX_KEPT_BYTES);
+    llm_json_writer w = llm_json_writer_to(host_text_sink, &log->line);
+    llm_json_object(&w);
+    llm_json_name(&w, "n");
+    llm_json_integer(&w, (int64_t)answered->number);
+    llm_json_name(&w, "key");
+    llm_json_string(&w, (llm_str){answered->key, answered->key_len});
+    llm_json_name(&w, "answer");
+    llm_json_string(&w, answered->name);
+    llm_json_name(&w, "status");
+    llm_json_integer(&w, answered->status);
+    llm_json_name(&w, "complete");
+    llm_json_boolean(&w, complete);
+    llm_json_name(&w, "note");
+    llm_json_raw(&w, answered->note);
+    llm_json_object_end(&w);
+    append(log);
 }

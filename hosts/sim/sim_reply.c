@@ -24,7 +24,7 @@ static void part(struct llm_sim_player *player, const void *p, size_t n) {
 static void add_head(struct llm_sim_player *player) {
     const llm_str head = player->reply->head;
     player->head_sent = true;
-    if (head.len >= 2 && player->close_after) {
+    if (head.len >= 2 && player->close_after && !player->reply->raw) {
         part(player, head.ptr, head.len - 2);
         part(player, close_field, sizeof close_field - 1);
         return;

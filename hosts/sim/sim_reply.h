@@ -28,6 +28,7 @@ struct llm_sim_reply {
     uint32_t head_delay_ms, delay_ms; // before the head; before each write but the first
     bool chunked;                     // each write is a chunk, an empty one ends the body
     bool close_after;                 // the end of the connection is the end of the body
+    bool raw;                         // the head, if any, is sent as it is
     enum llm_sim_fault fault;
     bool fault_before_head; // not even the head is sent
     uint64_t after;         // bytes of the body, chunk framing not counted

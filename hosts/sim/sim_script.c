@@ -20,7 +20,8 @@ struct rule {
     llm_str name, method, path, query;
     struct header_condition *headers;
     struct body_condition *body;
-    uint64_t nth_first, nth_last, seen;
+    llm_str note; // raw JSON
+    uint64_t nth_first, nth_last, every, seen;
     bool echo, has_reply;
     struct llm_sim_reply reply;
 };
@@ -113,16 +114,31 @@ static llm_status read_nth(struct llm_sim_parse *parse, void *target, llm_str va
     return status;
 }
 
+static llm_status read_every(struct llm_sim_parse *parse, void *target, llm_str value) {
+    int64_t every;
+    const llm_status status = llm_sim_parse_integer(parse, value, 1, INT64_MAX, &every);
+    if (status == LLM_OK) {
+        ((struct rule *)target)->every = (uint64_t)every;
+    }
+    return status;
+}
+
 static llm_status read_match(struct llm_sim_parse *parse, void *target, llm_str value) {
     static const struct llm_sim_member members[] = {
-        {"method", read_method}, {"path", read_path}, {"query", read_query},
-        {"header", read_header}, {"body", read_body}, {"nth", read_nth},
+        {"method", read_method}, {"path", read_path}, {"query", read_query}, {"header", read_header},
+        {"body", read_body},     {"nth", read_nth},   {"every", read_every},
     };
     return llm_sim_parse_object(parse, value, members, sizeof members / sizeof members[0], target);
 }
 
 static llm_status read_name(struct llm_sim_parse *parse, void *target, llm_str value) {
     return llm_sim_parse_string(parse, value, &((struct rule *)target)->name);
+}
+
+static llm_status read_note(struct llm_sim_parse *parse, void *target, llm_str value) {
+    (void)parse;
+    ((struct rule *)target)->note = value;
+    return LLM_OK;
 }
 
 static llm_status read_reply(struct llm_sim_parse *parse, void *target, llm_str value) {
@@ -136,8 +152,9 @@ static llm_status read_rule(struct llm_sim_parse *parse, struct rule *rule, llm_
         {"name", read_name},
         {"match", read_match},
         {"reply", read_reply},
+        {"note", read_note},
     };
-    rule->nth_first = 1;
+    rule->nth_first = rule->every = 1;
     rule->nth_last = UINT64_MAX;
     const llm_status status =
         llm_sim_parse_object(parse, value, members, sizeof members / sizeof members[0], rule);
@@ -153,6 +170,11 @@ static llm_status read_rule(struct llm_sim_parse *parse, struct rule *rule, llm_
         rule->name = host_pool_copy(parse->pool, host_str(name));
     }
     return rule->name.ptr == NULL ? llm_sim_parse_nomem(parse) : LLM_OK;
+}
+
+// Does it count the requests that fit it?
+static bool is_counting(const struct rule *rule) {
+    return rule->nth_last != UINT64_MAX || rule->nth_first > 1 || rule->every > 1;
 }
 
 static llm_status read_rules(struct llm_sim_parse *parse, void *target, llm_str value) {
@@ -175,7 +197,7 @@ static llm_status read_rules(struct llm_sim_parse *parse, void *target, llm_str 
         if (status != LLM_OK) {
             return status;
         }
-        script->counts |= rule->nth_first > 1 || rule->nth_last != UINT64_MAX;
+        script->counts |= is_counting(rule);
     }
     return LLM_OK;
 }
@@ -310,14 +332,14 @@ bool llm_sim_script_match(struct llm_sim_script *script, const struct llm_sim_re
     bool found = false;
     for (size_t i = 0; i < script->n_rules; i++) {
         struct rule *rule = &script->rules[i];
-        const bool counts = rule->nth_last != UINT64_MAX || rule->nth_first > 1;
-        if ((found && !counts) || !fits(rule, request)) {
+        if ((found && !is_counting(rule)) || !fits(rule, request)) {
             continue;
         }
         rule->seen++;
-        if (!found && rule->seen >= rule->nth_first && rule->seen <= rule->nth_last) {
+        if (!found && rule->seen >= rule->nth_first && rule->seen <= rule->nth_last &&
+            rule->seen % rule->every == 0) {
             found = true;
-            *ret_hit = (struct llm_sim_hit){rule->name, rule->echo, &rule->reply};
+            *ret_hit = (struct llm_sim_hit){rule->name, rule->note, rule->echo, &rule->reply};
             if (!script->counts) {
                 break;
             }

@@ -12,6 +12,7 @@ struct llm_sim_fixtures;
 // One rule that fits.  Borrowed until llm_sim_script_free().
 struct llm_sim_hit {
     llm_str name; // of the rule; "rule N" when it has none
+    llm_str note; // raw JSON; absent: none
     bool echo;    // answer with the request itself, under the reply's status
     const struct llm_sim_reply *reply;
 };

@@ -14,6 +14,7 @@ struct draft {
     const char *type;         // NULL: none
     llm_str headers;          // the script's object
     bool has_body, raw, echo, framed;
+    llm_str raw_head;  // a JSON string; absent: none
     int64_t length_by; // added to the true Content-Length
 };
 
@@ -99,6 +100,12 @@ static llm_status read_raw(struct llm_sim_parse *parse, void *target, llm_str va
     draft->raw = true;
     host_text_decoded(&draft->made.body, value);
     return claim_body(parse, draft, value);
+}
+
+static llm_status read_raw_head(struct llm_sim_parse *parse, void *target, llm_str value) {
+    ((struct draft *)target)->raw_head = value;
+    return llm_json_type(value) == '"' ? LLM_OK
+                                       : llm_sim_parse_bad(parse, value, "a string is expected here");
 }
 
 static llm_status read_raw_base64(struct llm_sim_parse *parse, void *target, llm_str value) {
@@ -384,7 +391,7 @@ static llm_status keep(struct llm_sim_parse *parse, struct draft *draft) {
     struct llm_sim_reply *reply = draft->reply;
     struct llm_sim_made *made = &draft->made;
     reply->body = host_pool_copy(parse->pool, host_text_str(&made->body));
-    if (!draft->raw) {
+    if (!draft->raw || made->head.len > 0) {
         reply->head = host_pool_copy(parse->pool, host_text_str(&made->head));
     }
     if (made->n_ends > 0 && made->body.len > 0) {
@@ -407,9 +414,16 @@ static llm_status build(struct llm_sim_parse *parse, struct draft *draft) {
         draft->echo) { // a recording is built already, an echo is built when it is played
         return LLM_OK;
     }
+    if (draft->raw_head.ptr != NULL && !draft->raw) {
+        return llm_sim_parse_bad(parse, draft->raw_head, "\"raw_head\" stands before \"raw\" only");
+    }
     if (draft->raw) {
         reply->chunked = false;
         reply->close_after = true;
+        reply->raw = true;
+        if (draft->raw_head.ptr != NULL) {
+            host_text_decoded(&draft->made.head, draft->raw_head);
+        }
         return keep(parse, draft);
     }
     if (!reply->chunked && reply->times > 1 && draft->made.body.len > SIZE_MAX / 4 / reply->times) {
@@ -431,6 +445,7 @@ llm_status llm_sim_parse_reply(struct llm_sim_parse *parse, llm_str value, struc
         {"lines", read_lines},
         {"raw", read_raw},
         {"raw_base64", read_raw_base64},
+        {"raw_head", read_raw_head},
         {"echo", read_echo},
         {"fixture", read_fixture},
         {"framing", read_framing},

@@ -100,14 +100,13 @@ static llm_status open_loop(struct llm_sim *sim, llm_error *err) {
     return LLM_OK;
 }
 
-static llm_status open_log(struct llm_sim *sim, const char *file, llm_error *err) {
+static llm_status open_log(struct llm_sim_log *log, const char *file, llm_error *err) {
     if (file == NULL) {
         return LLM_OK;
     }
     const bool is_stdout = strcmp(file, "-") == 0;
-    sim->log.fd =
-        is_stdout ? dup(STDOUT_FILENO) : open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (sim->log.fd < 0) {
+    log->fd = is_stdout ? dup(STDOUT_FILENO) : open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log->fd < 0) {
         return host_fail(err, LLM_E_CONFIG, "%s: cannot be written: %s", file, strerror(errno));
     }
     return LLM_OK;
@@ -139,7 +138,8 @@ static llm_status open_all(struct llm_sim *sim, const struct llm_sim_options *op
                                       &sim->fixtures, err);
     }
     status = status == LLM_OK ? read_script(sim, options, err) : status;
-    status = status == LLM_OK ? open_log(sim, options->log_file, err) : status;
+    status = status == LLM_OK ? open_log(&sim->log, options->log_file, err) : status;
+    status = status == LLM_OK ? open_log(&sim->answers, options->answers_file, err) : status;
     status = status == LLM_OK
                  ? open_listener(sim, options->listen != NULL ? options->listen : "127.0.0.1:0", err)
                  : status;
@@ -151,12 +151,13 @@ llm_status llm_sim_new(const struct llm_sim_options *options, struct llm_sim **r
     if (sim == NULL) {
         return host_fail(err, LLM_E_NOMEM, "out of memory");
     }
-    sim->epoll = sim->listener = sim->stopper = sim->log.fd = -1;
+    sim->epoll = sim->listener = sim->stopper = sim->log.fd = sim->answers.fd = -1;
     const llm_status status = open_all(sim, options, err);
     if (status != LLM_OK) {
         llm_sim_free(sim);
         return status;
     }
+    sim->answers_key = options->answers_key != NULL ? host_str(options->answers_key) : (llm_str){NULL, 0};
     sim->demo.origin = host_str(sim->url);
     sim->demo.chunk_bytes = options->chunk_bytes;
     sim->demo.delay_ms = options->delay_ms;
@@ -187,7 +188,9 @@ void llm_sim_free(struct llm_sim *sim) {
     close_one(sim->listener);
     close_one(sim->stopper);
     close_one(sim->log.fd);
+    close_one(sim->answers.fd);
     host_text_done(&sim->log.line);
+    host_text_done(&sim->answers.line);
     llm_sim_timers_done(&sim->timers);
     llm_sim_demo_done(&sim->demo);
     llm_sim_script_free(sim->script);

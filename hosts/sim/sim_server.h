@@ -35,13 +35,15 @@ struct llm_sim_conn {
     struct llm_sim_player player;
     struct llm_sim_made made;
     struct llm_sim_reader reader;
+    struct llm_sim_answered answered;
 };
 
 struct llm_sim {
     struct llm_sim_script *script;     // NULL: none
     struct llm_sim_fixtures *fixtures; // NULL: none
     struct llm_sim_demo demo;
-    struct llm_sim_log log;
+    struct llm_sim_log log, answers;
+    llm_str answers_key; // absent: none
     struct llm_sim_timers timers;
     bool no_demo;
     int epoll, listener, stopper;
@@ -57,7 +59,8 @@ struct llm_sim {
 
 // What a request gets, into conn->player's reply or conn->made; logs it.
 const struct llm_sim_reply *llm_sim_answer(struct llm_sim *sim, uint64_t connection,
-                                           const struct llm_sim_request *request, struct llm_sim_made *made);
+                                           const struct llm_sim_request *request, struct llm_sim_made *made,
+                                           struct llm_sim_answered *ret_answered);
 
 // A refusal of what is no request.
 const struct llm_sim_reply *llm_sim_refuse(struct llm_sim_made *made, unsigned status);
