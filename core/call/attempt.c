@@ -121,6 +121,8 @@ static llm_status on_head(void *ctx, uint32_t http_status, const llm_header *hea
     return status < 0 ? status : LLM_OK;
 }
 
+static llm_status failed_answer(struct llm_call *call);
+
 static llm_status end_of_body(struct llm_call *call, llm_status transport) {
     llm_codec_enter(call);
     const llm_status status = call->generator->codec.end(call->job, transport, &call->out_verbs);
@@ -133,7 +135,8 @@ static llm_status feed(struct llm_call *call, const void *p, size_t n) {
     call->activity_us = call->loop->reactor.now_us;
     if (!call->answer_is_2xx) {
         const size_t room = LLM_MAX_ERROR_BYTES - call->error_body.len;
-        return llm_buf_put(&call->error_body, p, n < room ? n : room);
+        const llm_status status = llm_buf_put(&call->error_body, p, n < room ? n : room);
+        return status == LLM_OK && n >= room ? LLM_DONE : status; // the rest is not read: it may have no end
     }
     return llm_frames_feed(&call->frames, p, n);
 }
@@ -145,7 +148,9 @@ static llm_status on_data(void *ctx, const void *p, size_t n) {
         return LLM_OK;
     }
     struct llm_exchange *exchange = call->exchange;
-    const llm_status outcome = status == LLM_DONE ? end_of_body(call, LLM_OK) : status;
+    const llm_status outcome = status != LLM_DONE    ? status
+                               : call->answer_is_2xx ? end_of_body(call, LLM_OK)
+                                                     : failed_answer(call);
     over(call, outcome);
     if (exchange != NULL) {
         llm_exchange_stop(exchange, status == LLM_DONE);

@@ -34,9 +34,11 @@ struct llm_exchange {
     llm_header headers[LLM_MAX_HEADER_FIELDS];
     size_t n_headers;
     uint32_t http_status;
-    llm_status status; // why a callback of ours stopped it
+    llm_status status;  // why a callback of ours stopped it
+    const char *reason; // static; NULL: libcurl's own words
     bool head_given, draining, stopped, in_callback, custom_method;
     size_t drained;
+    size_t beside; // bytes of 1xx and of trailers
     struct llm_timer drain_timer;
     char error[CURL_ERROR_SIZE];
 };
@@ -96,7 +98,8 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *ctx) {
         llm_timer_clear(http->reactor, &http->timer);
         return 0;
     }
-    const uint64_t at = timeout_ms == 0 ? 1 : http->reactor->now_us + (uint64_t)timeout_ms * 1000;
+    // At once is now, never earlier: a transfer that always has more to read must not go before a deadline that has passed.
+    const uint64_t at = http->reactor->now_us + (uint64_t)timeout_ms * 1000;
     return llm_timer_set(http->reactor, &http->timer, at) == LLM_OK ? 0 : -1;
 }
 
@@ -147,10 +150,32 @@ static llm_status keep(struct llm_exchange *x, llm_str s, bool lower, llm_str *r
     return LLM_OK;
 }
 
+// One length, or several that are the same number: of two different ones nobody can say where the answer ends.
+static llm_status check_length(struct llm_exchange *x) {
+    uint64_t length = UINT64_MAX;
+    for (size_t i = 0; i < x->n_headers; i++) {
+        uint64_t one;
+        if (!llm_str_is(x->headers[i].name, "content-length")) {
+            continue;
+        }
+        if (!llm_str_uint(x->headers[i].value, INT64_MAX, &one) || (length != UINT64_MAX && one != length)) {
+            x->reason = length == UINT64_MAX ? "the answer's Content-Length is no number"
+                                             : "the answer states two lengths";
+            return LLM_E_TRANSPORT;
+        }
+        length = one;
+    }
+    return LLM_OK;
+}
+
 static llm_status give_head(struct llm_exchange *x) {
     for (size_t i = 0; i < x->n_headers; i++) {
         x->headers[i].name.ptr = x->head.ptr + (uintptr_t)x->headers[i].name.ptr;
         x->headers[i].value.ptr = x->head.ptr + (uintptr_t)x->headers[i].value.ptr;
+    }
+    const llm_status status = check_length(x);
+    if (status != LLM_OK) {
+        return status;
     }
     x->head_given = true;
     return x->call.on_head(x->call.ctx, x->http_status, x->headers, x->n_headers);
@@ -190,8 +215,17 @@ static llm_status head_line(struct llm_exchange *x, llm_str line) {
 
 static size_t on_header(char *p, size_t size, size_t n, void *ctx) {
     struct llm_exchange *x = ctx;
+    if (x->head_given || x->draining ||
+        x->http_status < 200) { // trailers, which never become headers, and 1xx
+        x->beside += size * n;
+    }
+    if (x->beside > LLM_MAX_HEADER_BYTES) { // libcurl keeps them all
+        x->status = LLM_E_LIMIT;
+        x->reason = "fields without end before or behind the answer";
+        return 0;
+    }
     if (x->head_given || x->draining) {
-        return size * n; // trailers never become headers
+        return size * n;
     }
     x->in_callback = true;
     const llm_status status = head_line(x, (llm_str){p, size * n});
@@ -420,9 +454,10 @@ llm_status llm_http_start(struct llm_http *http, const struct llm_http_call *cal
     x->call = *call;
     x->status = LLM_OK;
     x->http_status = 0;
-    x->n_headers = x->body_at = x->body_slice = x->drained = 0;
+    x->n_headers = x->body_at = x->body_slice = x->drained = x->beside = 0;
     x->head_given = x->draining = x->stopped = x->in_callback = false;
     x->error[0] = '\0';
+    x->reason = NULL;
     llm_status status = set_url(x, call->url);
     if (status == LLM_OK && (status = set_fields(x, call)) == LLM_OK) {
         status = set_body(x, call);
@@ -483,6 +518,7 @@ static void finish(struct llm_exchange *x, CURLcode result) {
     char message[CURL_ERROR_SIZE];
     (void)snprintf(message, sizeof message, "%s",
                    status == LLM_E_DENIED && call.public_only ? "the host's address is not a public one"
+                   : x->reason != NULL                        ? x->reason
                    : x->error[0] != '\0'                      ? x->error
                                                               : curl_easy_strerror(result));
     const bool stopped = x->stopped;
