@@ -297,6 +297,10 @@ typedef struct llm_usage {
         reasoning_tokens;
     int64_t audio_input_tokens, audio_output_tokens, images, milliseconds, characters;
     llm_str raw; /* the provider's own object, as sent; absent: none */
+    int64_t image_input_tokens, image_output_tokens, pages, searches;
+    llm_str tier; /* service tier: "flex", "priority", "batch", ...; absent: not said */
+    llm_str dimensions,
+        quality; /* of images or video ("1024x1024", "720p", "high"), where they decide on the price; absent: not said */
 } llm_usage;
 
 /* Money in pico-USD (1 USD = 10^12); -1: unknown, which is not 0. */

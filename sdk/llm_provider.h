@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 #define LLM_ABI_MAJOR 1u /* stands in the entry symbol's name and in the manifest */
-#define LLM_ABI_MINOR 0u /* grows when a member or an id is added; for messages only */
+#define LLM_ABI_MINOR 1u /* grows when a member or an id is added; for messages only */
 
 #if defined(_WIN32)
 #define LLM_CALL __cdecl
@@ -252,11 +252,21 @@ typedef struct llm_counts {
     int64_t characters;
     int64_t cost_pico_usd; /* only when the provider states one; -1: it does not */
     llm_str raw;           /* the provider's own usage object, JSON as sent; absent: none */
+    /* since 1.1 */
+    int64_t image_input_tokens;  /* of the input */
+    int64_t image_output_tokens; /* of the output */
+    int64_t pages;               /* read */
+    int64_t searches;            /* made, or units of search */
+    llm_str
+        tier; /* service tier that the answer states, else the one asked for: "flex", "priority", "batch" */
+    llm_str dimensions; /* of the images or the video, as a price list names it: "1024x1024", "720p" */
+    llm_str quality;    /* of the images: "low", "hd" */
 } llm_counts;
 
 #define LLM_COUNTS_INIT                                                                                      \
     {                                                                                                        \
-        (uint32_t)sizeof(llm_counts), 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, {                   \
+        (uint32_t)sizeof(llm_counts), 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, {NULL, 0}, -1, -1,  \
+            -1, -1, {NULL, 0}, {NULL, 0}, {                                                                  \
             NULL, 0                                                                                          \
         }                                                                                                    \
     }
@@ -489,7 +499,7 @@ LLM_ASSERT_(sizeof(llm_attachment) == 48);
 LLM_ASSERT_(sizeof(llm_fault) == 88 && offsetof(llm_fault, message) == 24);
 LLM_ASSERT_(sizeof(llm_host) == 56 && offsetof(llm_host, get_interface) == 32);
 LLM_ASSERT_(sizeof(llm_http_request) == 104 && sizeof(llm_head) == 24 && sizeof(llm_chunk) == 40);
-LLM_ASSERT_(sizeof(llm_counts) == 120 && offsetof(llm_counts, raw) == 104);
+LLM_ASSERT_(sizeof(llm_counts) == 200 && offsetof(llm_counts, raw) == 104);
 LLM_ASSERT_(sizeof(llm_out) == 128);
 LLM_ASSERT_(sizeof(llm_instance_args) == 64 && sizeof(llm_job_args) == 128 && sizeof(llm_step) == 16);
 LLM_ASSERT_(sizeof(llm_codec) == 64 && sizeof(llm_run) == 32 && sizeof(llm_generate) == 16);

@@ -36,6 +36,8 @@
 #define LLM_MAX_SOURCE_MEMBERS 256u         // members of a provider's or model's object
 #define LLM_MAX_MODELS 65536u               // models of all providers
 #define LLM_MAX_PREFIX_BYTES 64u            // a prefix of model names
+#define LLM_MAX_USAGE_WORD_BYTES 64u        // a service tier, a size, a quality: longer is none
+#define LLM_MAX_PRICE_RULES 256u            // prices under a condition of one model
 #define LLM_MAX_RETRY_AFTER_MS 86400000u    // a day: longer advice is clamped
 
 #endif

@@ -76,21 +76,6 @@ void llm_response_pool_unref(struct llm_response_pool *pool) {
     pool_drop(pool);
 }
 
-static void usage_clear(llm_usage *usage) {
-    *usage = (llm_usage){.size = (uint32_t)sizeof *usage,
-                         .input_tokens = -1,
-                         .output_tokens = -1,
-                         .cache_read_tokens = -1,
-                         .cache_write_tokens = -1,
-                         .cache_write_1h_tokens = -1,
-                         .reasoning_tokens = -1,
-                         .audio_input_tokens = -1,
-                         .audio_output_tokens = -1,
-                         .images = -1,
-                         .milliseconds = -1,
-                         .characters = -1};
-}
-
 // Empty, with its memory kept.
 static void response_clear(struct llm_response *r) {
     for (size_t i = 0; i < r->ready_choices; i++) {
@@ -117,9 +102,10 @@ static void response_clear(struct llm_response *r) {
     r->n_choices = r->n_tools = r->n_blobs = r->n_vectors = r->n_warnings = 0;
     r->warnings = r->kinds = NULL;
     r->attempts = NULL;
-    usage_clear(&r->usage);
+    llm_usage_clear(&r->usage);
     r->stated_cost = r->cost = -1;
     r->cost_source = LLM_COST_UNKNOWN;
+    r->cost_by = (struct llm_price_applied){.above = -1};
     r->error = (llm_error)LLM_ERROR_INIT;
     r->start_us = r->first_us = r->end_us = 0;
 }
@@ -316,6 +302,15 @@ static llm_status add_usage(struct llm_response *r, const llm_usage *usage) {
     r->usage = *usage;
     r->usage.raw =
         usage->raw.ptr != NULL && status == LLM_OK ? llm_buf_str(&r->usage_raw) : (llm_str){NULL, 0};
+    llm_str *const words[] = {&r->usage.tier, &r->usage.dimensions, &r->usage.quality};
+    for (size_t i = 0; i < 3; i++) {
+        const bool has = words[i]->ptr != NULL && words[i]->len < LLM_MAX_USAGE_WORD_BYTES;
+        if (has) {
+            memcpy(r->usage_words[i], words[i]->ptr, words[i]->len);
+        }
+        words[i]->ptr = has ? r->usage_words[i] : NULL;
+        words[i]->len = has ? words[i]->len : 0;
+    }
     r->has_usage = true;
     return status;
 }

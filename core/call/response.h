@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/limits.h"
+#include "catalog/price.h"
 
 struct llm_choice {
     struct llm_buf text[3]; // LLM_TEXT_*
@@ -74,12 +76,14 @@ struct llm_response {
     struct llm_attempt *attempts;
     llm_usage usage;
     struct llm_buf usage_raw;
+    char usage_words[3][LLM_MAX_USAGE_WORD_BYTES]; // tier, size, quality
     bool has_usage;
     int64_t stated_cost; // the provider's, pico-USD; -1: none
     int64_t cost;
     uint32_t cost_source;
-    struct llm_buf raw; // LLM_QUERY_RAW
-    llm_error error;    // status LLM_OK: none
+    struct llm_price_applied cost_by; // when it is from the catalogue
+    struct llm_buf raw;               // LLM_QUERY_RAW
+    llm_error error;                  // status LLM_OK: none
     uint64_t start_us, first_us, end_us;
 };
 

@@ -182,9 +182,23 @@ static void write_usage(llm_json_writer *w, const struct llm_response *r) {
     if (u->milliseconds >= 0) {
         milliseconds(w, "seconds", u->milliseconds);
     }
-    if (u->characters >= 0) {
-        count(w, "characters", u->characters);
+    const struct {
+        const char *name;
+        int64_t value;
+    } rare[] = {{"characters", u->characters},
+                {"cache_write_1h_tokens", u->cache_write_1h_tokens},
+                {"image_input_tokens", u->image_input_tokens},
+                {"image_output_tokens", u->image_output_tokens},
+                {"pages", u->pages},
+                {"searches", u->searches}};
+    for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++) {
+        if (rare[i].value >= 0) {
+            count(w, rare[i].name, rare[i].value);
+        }
     }
+    member_if(w, "tier", u->tier);
+    member_if(w, "size", u->dimensions);
+    member_if(w, "quality", u->quality);
     llm_json_name(w, "raw");
     llm_json_raw(w, u->raw);
     llm_json_object_end(w);
@@ -203,6 +217,14 @@ static void write_cost(llm_json_writer *w, const struct llm_response *r) {
     count(w, "pico_usd", r->cost);
     llm_json_name(w, "source");
     llm_json_cstring(w, r->cost_source == LLM_COST_PROVIDER ? "provider" : "catalogue");
+    if (r->cost_source == LLM_COST_CATALOGUE) {
+        const struct llm_price_applied *by = &r->cost_by;
+        member_if(w, "tier", by->tier ? r->usage.tier : (llm_str){NULL, 0});
+        member_if(w, "price_from", llm_str_from(by->from));
+        if (by->above >= 0) {
+            count(w, "above_input_tokens", by->above);
+        }
+    }
     llm_json_object_end(w);
 }
 

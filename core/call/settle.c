@@ -11,8 +11,10 @@ static void price(struct llm_call *call) {
     if (r->stated_cost >= 0) {
         r->cost = r->stated_cost;
         r->cost_source = LLM_COST_PROVIDER;
-    } else if (model != NULL && model->price.known && r->has_usage) {
-        r->cost = llm_price_cost(&model->price, &r->usage);
+    } else if (model != NULL && r->has_usage) {
+        const int64_t age_us = (int64_t)(llm_clock_us() - r->start_us);
+        r->cost =
+            llm_price_cost(&model->price, &r->usage, (int64_t)time(NULL) - age_us / 1000000, &r->cost_by);
         r->cost_source = r->cost >= 0 ? LLM_COST_CATALOGUE : LLM_COST_UNKNOWN;
     }
 }

@@ -48,7 +48,8 @@ static llm_status enqueue(struct llm_call *call, const llm_event *event) {
     if (event->usage != NULL) {
         q->usage = *event->usage;
         e->usage = &q->usage;
-        if (!copy_text(arena, &q->usage.raw)) {
+        if (!copy_text(arena, &q->usage.raw) || !copy_text(arena, &q->usage.tier) ||
+            !copy_text(arena, &q->usage.dimensions) || !copy_text(arena, &q->usage.quality)) {
             return LLM_E_NOMEM;
         }
     }
@@ -295,7 +296,14 @@ static llm_status LLM_CALL verb_usage(void *ctx, const llm_counts *counts) {
                              .images = counted(c.images),
                              .milliseconds = counted(c.milliseconds),
                              .characters = counted(c.characters),
-                             .raw = c.raw};
+                             .raw = c.raw,
+                             .image_input_tokens = counted(c.image_input_tokens),
+                             .image_output_tokens = counted(c.image_output_tokens),
+                             .pages = counted(c.pages),
+                             .searches = counted(c.searches),
+                             .tier = c.tier,
+                             .dimensions = c.dimensions,
+                             .quality = c.quality};
     if (c.cost_pico_usd >= 0) {
         call->response->stated_cost = c.cost_pico_usd;
     }

@@ -129,7 +129,7 @@ static llm_status LLM_CALL w_vector_json(void *ctx, uint32_t index, const char *
 static llm_status LLM_CALL w_usage(void *ctx, const llm_counts *counts) {
     struct record r = {.verb = USAGE, .counts = LLM_COUNTS_INIT};
     memcpy(&r.counts, counts, counts->size < sizeof r.counts ? counts->size : sizeof r.counts);
-    return put(ctx, &r, &r.counts.raw, 1);
+    return put(ctx, &r, (llm_str[]){r.counts.raw, r.counts.tier, r.counts.dimensions, r.counts.quality}, 4);
 }
 
 static llm_status LLM_CALL w_finish(void *ctx, uint32_t choice, uint32_t reason, const char *native,
@@ -173,7 +173,12 @@ static llm_status carry_out(const llm_out *o, struct record *r, const llm_str *t
     case VECTOR:
         return o->vector(o->ctx, r->a, (const float *)(const void *)t[0].ptr, t[0].len / sizeof(float));
     case VECTOR_JSON: return o->vector_json(o->ctx, r->a, t[0].ptr, t[0].len);
-    case USAGE: r->counts.raw = t[0]; return o->usage(o->ctx, &r->counts);
+    case USAGE:
+        r->counts.raw = t[0];
+        r->counts.tier = t[1];
+        r->counts.dimensions = t[2];
+        r->counts.quality = t[3];
+        return o->usage(o->ctx, &r->counts);
     case FINISH: return o->finish(o->ctx, r->a, r->b, t[0].ptr, t[0].len);
     case FAULT:
         r->fault.message = t[0];

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "catalog/rates.h"
 #include "llm_json.h"
 
 #define LIMIT_MAX (INT64_C(1) << 40) // tokens
@@ -14,36 +15,26 @@ struct making {
     const struct llm_document *doc; // for the place of what is missing
     llm_str text;
     struct llm_model model;
+    struct llm_rates_draft rates;
     llm_str *operations;
     size_t n_operations;
 };
 
-enum member_kind { PER_MTOK, PER_ONE, ID, OPERATION, LIMIT, ALIASES, FOR_PEOPLE };
+enum member_kind { ID, PRICES, OPERATION, LIMIT, ALIASES, FOR_PEOPLE };
 
-// at: in struct llm_price or, of a limit, in struct llm_model.
+// at: of a limit, in struct llm_model.
 static const struct member {
     llm_str name;
     enum member_kind kind;
     size_t at;
 } members[] = {
     {LLM_STR_INIT("id"), ID, 0},
-    {LLM_STR_INIT("input_per_mtok"), PER_MTOK, offsetof(struct llm_price, input)},
-    {LLM_STR_INIT("output_per_mtok"), PER_MTOK, offsetof(struct llm_price, output)},
-    {LLM_STR_INIT("cache_read_per_mtok"), PER_MTOK, offsetof(struct llm_price, cache_read)},
+    {LLM_STR_INIT("prices"), PRICES, 0},
     {LLM_STR_INIT("context_tokens"), LIMIT, offsetof(struct llm_model, context_tokens)},
     {LLM_STR_INIT("output_tokens"), LIMIT, offsetof(struct llm_model, output_tokens_max)},
     {LLM_STR_INIT("abilities"), FOR_PEOPLE, 0},
     {LLM_STR_INIT("operation"), OPERATION, 0},
     {LLM_STR_INIT("aliases"), ALIASES, 0},
-    {LLM_STR_INIT("cache_write_per_mtok"), PER_MTOK, offsetof(struct llm_price, cache_write)},
-    {LLM_STR_INIT("cache_write_1h_per_mtok"), PER_MTOK, offsetof(struct llm_price, cache_write_1h)},
-    {LLM_STR_INIT("reasoning_per_mtok"), PER_MTOK, offsetof(struct llm_price, reasoning)},
-    {LLM_STR_INIT("audio_input_per_mtok"), PER_MTOK, offsetof(struct llm_price, audio_input)},
-    {LLM_STR_INIT("audio_output_per_mtok"), PER_MTOK, offsetof(struct llm_price, audio_output)},
-    {LLM_STR_INIT("per_image"), PER_ONE, offsetof(struct llm_price, image)},
-    {LLM_STR_INIT("per_request"), PER_ONE, offsetof(struct llm_price, request)},
-    {LLM_STR_INIT("per_character"), PER_ONE, offsetof(struct llm_price, character)},
-    {LLM_STR_INIT("per_second"), PER_ONE, offsetof(struct llm_price, second)},
     {LLM_STR_INIT("provider"), FOR_PEOPLE, 0}, // in models.d, where it was read before
     {LLM_STR_INIT("title"), FOR_PEOPLE, 0},
     {LLM_STR_INIT("notes"), FOR_PEOPLE, 0},
@@ -54,25 +45,6 @@ static const struct member {
 };
 
 #define MEMBERS (sizeof members / sizeof members[0])
-
-// A price is a string, or a number whose text is taken.
-static llm_status read_price(struct making *m, const struct llm_source_member *member,
-                             const struct member *row, llm_error *err) {
-    const bool is_text = llm_json_type(member->value) == '"';
-    const llm_str text = is_text ? llm_json_plain(member->value) : member->value;
-    int64_t *price = (int64_t *)(void *)((char *)&m->model.price + row->at);
-    const bool per_one = row->kind == PER_ONE;
-    if (text.ptr == NULL ||
-        !(per_one ? llm_price_parse_usd(text, price) : llm_price_parse_per_million(text, price))) {
-        return llm_document_fail(
-            member->doc, member->value, err,
-            "%.*s must be a decimal number of USD such as \"0.15\": no sign, no exponent, at most "
-            "%d decimals",
-            LLM_FMT(row->name), per_one ? 12 : 6);
-    }
-    m->model.price.known = true;
-    return LLM_OK;
-}
 
 static llm_status read_id(struct making *m, const struct llm_source_member *member, llm_error *err) {
     const llm_status status =
@@ -96,6 +68,12 @@ static llm_status read_aliases(struct making *m, const struct llm_source_member 
 static llm_status fail_unknown(const struct llm_source_member *member, llm_error *err) {
     llm_str near = {0};
     size_t near_distance = 4;
+    for (size_t i = 0; llm_rates_name(i) != NULL; i++) {
+        const llm_str name = llm_str_from(llm_rates_name(i));
+        const size_t distance = llm_str_distance(member->name, name);
+        near = distance < near_distance ? name : near;
+        near_distance = distance < near_distance ? distance : near_distance;
+    }
     for (size_t i = 0; i < MEMBERS; i++) {
         const size_t distance = llm_str_distance(member->name, members[i].name);
         near = distance < near_distance ? members[i].name : near;
@@ -115,17 +93,23 @@ static llm_status read_member(struct making *m, const struct llm_source_member *
     while (i < MEMBERS && !llm_str_eq(member->name, members[i].name)) {
         i++;
     }
-    if (i == MEMBERS) {
+    const size_t rate = i == MEMBERS ? llm_rates_find(member->name) : 0;
+    if (rate == SIZE_MAX) {
         return fail_unknown(member, err);
     }
-    if ((*seen & UINT64_C(1) << i) != 0) {
+    const uint64_t bit = UINT64_C(1) << (i + rate);
+    if ((*seen & bit) != 0) {
         return llm_document_fail(member->doc, member->value, err, "\"%.*s\" stands twice",
                                  LLM_FMT(member->name));
     }
-    *seen |= UINT64_C(1) << i;
+    *seen |= bit;
+    if (i == MEMBERS) {
+        return llm_rates_take(&m->rates, rate, member->doc, member->value, err);
+    }
     switch (members[i].kind) {
-    case PER_MTOK:
-    case PER_ONE: return read_price(m, member, &members[i], err);
+    case PRICES:
+        return llm_price_read_rules(member->doc, member->value, &m->build->snapshot->arena, &m->model.price,
+                                    err);
     case ID: return read_id(m, member, err);
     case OPERATION:
         return llm_document_strings(member->doc, member->value, "operation", &m->build->snapshot->arena,
@@ -183,7 +167,9 @@ static llm_status read_entry(struct making *m, const struct llm_source *source, 
     if (status == LLM_OK && m->model.id.ptr == NULL) {
         status = llm_document_fail(m->doc, m->text, err, "a model has no \"id\"");
     }
-    return status;
+    m->model.price.known |= m->rates.classes != 0;
+    return status == LLM_OK ? llm_rates_keep(&m->rates, &m->build->snapshot->arena, &m->model.price.base, err)
+                            : status;
 }
 
 // source: NULL: the entry is as its text says.
@@ -195,7 +181,7 @@ static llm_status add_entry(struct llm_build *build, struct llm_provider *provid
         .build = build,
         .doc = doc,
         .text = text,
-        .model = {.price = LLM_PRICE_NONE, .context_tokens = -1, .output_tokens_max = -1},
+        .model = {.context_tokens = -1, .output_tokens_max = -1},
         .operations = chat,
         .n_operations = 1,
     };

@@ -102,6 +102,38 @@ static void settle(const llm_job *job, llm_counts *c, int64_t total) {
     }
 }
 
+static bool same(llm_str a, llm_str b) {
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+// A word that a price can depend on; absent: it says nothing.
+static llm_str word(llm_str value) {
+    const llm_str text = llm_json_type(value) == '"' ? llm_json_plain(value) : (llm_str){NULL, 0};
+    return text.len == 0 || oai_is(value, "auto") ? (llm_str){NULL, 0} : text;
+}
+
+// Service tier, size and quality: as the answer states them, else as they were asked for.
+static void words(const llm_job *job, llm_str doc, llm_counts *c) {
+    static const llm_str names_of[] = {OAI_NAME("service_tier"), OAI_NAME("size"), OAI_NAME("quality")};
+    enum { TIER, SIZE, QUALITY, WORDS };
+    llm_str said[WORDS] = {{NULL, 0}}, asked[WORDS] = {{NULL, 0}};
+    oai_pick(doc, names_of, said, WORDS);
+    for (size_t i = 0; i < job->args->n_fields; i++) {
+        for (size_t k = 0; k < WORDS; k++) {
+            if (same(job->args->fields[i].name, names_of[k])) {
+                asked[k] = job->args->fields[i].value;
+            }
+        }
+    }
+    for (size_t k = 0; k < WORDS; k++) {
+        said[k] = word(said[k]).ptr != NULL ? word(said[k]) : word(asked[k]);
+    }
+    const bool sized = job->operation == OAI_IMAGE || job->operation == OAI_IMAGE_EDIT;
+    c->tier = said[TIER];
+    c->dimensions = sized ? said[SIZE] : (llm_str){NULL, 0};
+    c->quality = sized ? said[QUALITY] : (llm_str){NULL, 0};
+}
+
 llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, const llm_out *out) {
     llm_counts c = LLM_COUNTS_INIT;
     llm_str v[MEMBERS] = {{NULL, 0}};
@@ -121,11 +153,14 @@ llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, c
     c.reasoning_tokens = count(oai_get(made, "reasoning_tokens"), v[REASONING]);
     c.audio_input_tokens = count(oai_get(in, "audio_tokens"), (llm_str){NULL, 0});
     c.audio_output_tokens = count(oai_get(made, "audio_tokens"), (llm_str){NULL, 0});
+    c.image_input_tokens = count(oai_get(in, "image_tokens"), (llm_str){NULL, 0});
+    c.image_output_tokens = count(oai_get(made, "image_tokens"), (llm_str){NULL, 0});
     settle(job, &c, total);
     c.cache_read_tokens = at_most(c.cache_read_tokens, c.input_tokens);
     c.reasoning_tokens = at_most(c.reasoning_tokens, c.output_tokens);
     c.images = images;
     c.cost_pico_usd = cost(job, doc, v);
     c.raw = usage;
+    words(job, doc, &c);
     return out->usage(out->ctx, &c);
 }

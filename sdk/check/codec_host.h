@@ -127,7 +127,8 @@ struct codec_result {
     bool has_usage;
     llm_counts usage; // raw points into usage_raw
     struct llm_buf usage_raw, model, id;
-    bool has_fault; // from out->fault, or from fail()
+    struct llm_buf usage_words[3]; // tier, size, quality
+    bool has_fault;                // from out->fault, or from fail()
     llm_fault fault;
     struct llm_buf fault_text[4]; // message, provider_code, request_id, param; the fault's slices point here
     uint32_t n_chunks, n_verbatim, n_verbs, n_allocs;

@@ -361,8 +361,16 @@ static llm_status on_usage(void *ctx, const llm_counts *counts) {
         return status;
     }
     sink->result->has_usage = true;
-    sink->result->usage = *counts;
+    llm_counts *usage = &sink->result->usage;
+    *usage = (llm_counts)LLM_COUNTS_INIT;
+    memcpy(usage, counts, counts->size < sizeof *usage ? counts->size : sizeof *usage);
     (void)set(&sink->result->usage_raw, counts->raw.ptr, counts->raw.len);
+    llm_str *const words[] = {&usage->tier, &usage->dimensions, &usage->quality};
+    for (size_t i = 0; i < 3; i++) {
+        check_text(sink, words[i]->ptr, words[i]->len);
+        (void)set(&sink->result->usage_words[i], words[i]->ptr, words[i]->len);
+        *words[i] = (llm_str){NULL, 0};
+    }
     sink->result->usage.raw =
         counts->raw.ptr != NULL ? llm_buf_str(&sink->result->usage_raw) : (llm_str){NULL, 0};
     return LLM_OK;
@@ -474,6 +482,7 @@ static llm_status on_verbatim(void *ctx) {
 
 void codec_sink_init(struct codec_sink *sink, struct codec_result *result, llm_out *out) {
     *sink = (struct codec_sink){.result = result};
+    result->usage_words[0] = result->usage_words[1] = result->usage_words[2] = BUF;
     result->usage_raw = result->model = result->id = result->breach = result->text = BUF;
     *out = (llm_out){.size = sizeof(*out),
                      .ctx = sink,

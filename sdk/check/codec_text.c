@@ -106,6 +106,11 @@ static void put_binary(struct llm_buf *out, const struct codec_result *r) {
     }
 }
 
+// A service tier that is none.
+static bool is_usual(llm_str tier) {
+    return llm_str_is(tier, "default") || llm_str_is(tier, "standard") || llm_str_is(tier, "on_demand");
+}
+
 static void put_usage(struct llm_buf *out, const struct codec_result *r) {
     const llm_counts *u = &r->usage;
     const struct {
@@ -124,6 +129,10 @@ static void put_usage(struct llm_buf *out, const struct codec_result *r) {
         {"ms", u->milliseconds},
         {"chars", u->characters},
         {"cost", u->cost_pico_usd},
+        {"iin", u->image_input_tokens},
+        {"iout", u->image_output_tokens},
+        {"pages", u->pages},
+        {"searches", u->searches},
     };
     if (!r->has_usage) {
         return;
@@ -132,6 +141,15 @@ static void put_usage(struct llm_buf *out, const struct codec_result *r) {
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         if (counts[i].value != -1) {
             (void)llm_buf_printf(out, " %s=%" PRId64, counts[i].name, counts[i].value);
+        }
+    }
+    const struct {
+        const char *name;
+        const struct llm_buf *word;
+    } words[] = {{"tier", &r->usage_words[0]}, {"size", &r->usage_words[1]}, {"quality", &r->usage_words[2]}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].word->len > 0 && !is_usual(llm_buf_str(words[i].word))) {
+            (void)llm_buf_printf(out, " %s=%.*s", words[i].name, LLM_FMT(llm_buf_str(words[i].word)));
         }
     }
     (void)llm_buf_puts(out, "\n");
@@ -277,7 +295,10 @@ void codec_result_done(struct codec_result *r) {
     answer_done(r);
     pairs_done(r->warnings, r->n_warnings);
     pairs_done(r->jsons, r->n_jsons);
-    struct llm_buf *const bufs[] = {&r->usage_raw,
+    struct llm_buf *const bufs[] = {&r->usage_words[0],
+                                    &r->usage_words[1],
+                                    &r->usage_words[2],
+                                    &r->usage_raw,
                                     &r->model,
                                     &r->id,
                                     &r->breach,

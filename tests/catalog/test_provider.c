@@ -70,9 +70,9 @@ START_TEST(a_file_gives_a_provider) {
     ck_assert_uint_eq(p->n_models, 1);
     const struct llm_model *m = &w.snapshot->models[p->first_model];
     ck_assert(llm_str_is(m->id, "acme-1") && llm_str_is(m->operation, "chat") && m->provider == p);
-    ck_assert_int_eq(m->price.input, 150000);
-    ck_assert_int_eq(m->price.output, 600000);
-    ck_assert_int_eq(m->price.cache_read, -1);
+    ck_assert(world_price(m, LLM_PRICE_INPUT) == 150000);
+    ck_assert(world_price(m, LLM_PRICE_OUTPUT) == 600000);
+    ck_assert(world_price(m, LLM_PRICE_CACHE_READ) == -1);
     ck_assert_int_eq(m->context_tokens, 8000);
     ck_assert_int_eq(m->output_tokens_max, 4000);
 }
@@ -368,12 +368,12 @@ START_TEST(models_are_added_and_changed_from_their_own_files) {
     const struct llm_provider *p = world_provider(&w, "a");
     const struct llm_model *m = &w.snapshot->models[p->first_model];
     ck_assert_uint_eq(p->n_models, 4);
-    ck_assert_int_eq(m[0].price.input, 1000000);
-    ck_assert_int_eq(m[0].price.output, 2000000);
+    ck_assert(world_price(&m[0], LLM_PRICE_INPUT) == 1000000);
+    ck_assert(world_price(&m[0], LLM_PRICE_OUTPUT) == 2000000);
     ck_assert(llm_str_is(m[1].operation, "embeddings"));
-    ck_assert_int_eq(m[1].price.input, 4000000);
+    ck_assert(world_price(&m[1], LLM_PRICE_INPUT) == 4000000);
     ck_assert(llm_str_is(m[2].operation, "image") && llm_str_is(m[3].operation, "image.edit"));
-    ck_assert_int_eq(m[3].price.image, 50000000000);
+    ck_assert(world_price(&m[3], LLM_PRICE_IMAGE) == 50000000000);
     ck_assert_ptr_nonnull(
         strstr(world_refused(&w, "user/llm-master/models.d/x.json"), "\"id\" must be a string"));
 }

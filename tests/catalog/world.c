@@ -138,3 +138,8 @@ char *world_describe(struct world *w, const char *what, const char *filter) {
     ck_assert(llm_json_check((llm_str){json, len}, 64, NULL));
     return json;
 }
+
+int64_t world_price(const struct llm_model *model, enum llm_price_class class) {
+    const llm_yocto price = llm_rates_get(&model->price.base, class);
+    return price < 0 ? -1 : (int64_t)(price / INT64_C(1000000000000));
+}

@@ -35,4 +35,7 @@ const char *world_route(struct world *w, const char *model, const char *operatio
 // What is known; free with llm_mem_free().
 char *world_describe(struct world *w, const char *what, const char *filter);
 
+// The price of a class in pico-USD per one, without conditions; -1: none.
+int64_t world_price(const struct llm_model *model, enum llm_price_class class);
+
 #endif

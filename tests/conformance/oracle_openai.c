@@ -160,6 +160,9 @@ static void read_document(struct state *s, const cJSON *doc, bool whole) {
     if (cJSON_IsObject(usage)) {
         cJSON_Delete(s->o->usage);
         s->o->usage = cJSON_Duplicate(usage, 1);
+        const char *tier = str(doc, "service_tier");
+        (void)snprintf(s->o->tier, sizeof s->o->tier, "%s",
+                       tier != NULL && strcmp(tier, "auto") != 0 ? tier : "");
     }
 }
 
@@ -324,11 +327,15 @@ void oracle_count(const struct oracle *o, double images, struct oracle_counts *r
     ret->reasoning = reasoning >= 0 ? least(reasoning, out) : reasoning;
     ret->audio_in = number(in_details, "audio_tokens");
     ret->audio_out = number(out_details, "audio_tokens");
+    ret->image_in = number(in_details, "image_tokens");
+    ret->image_out = number(out_details, "image_tokens");
     ret->images = images;
     ret->pico_usd = stated_cost(u);
 }
 
-static void write_usage(struct text *t, const struct oracle *o, double images) {
+// doc: where size and quality of images stand; NULL: nowhere.
+static void write_usage(struct text *t, const struct oracle *o, double images, const cJSON *doc) {
+    static const char *const words[] = {"size", "quality"};
     struct oracle_counts c;
     oracle_count(o, images, &c);
     add(t, "usage");
@@ -341,6 +348,14 @@ static void write_usage(struct text *t, const struct oracle *o, double images) {
     write_count(t, "aout", c.audio_out);
     write_count(t, "images", c.images);
     write_count(t, "cost", c.pico_usd);
+    write_count(t, "iin", c.image_in);
+    write_count(t, "iout", c.image_out);
+    for (size_t i = 0; i < 2; i++) {
+        const char *word = images >= 0 ? str(doc, words[i]) : NULL;
+        if (word != NULL && strcmp(word, "auto") != 0) {
+            addf(t, " %s=%s", words[i], word);
+        }
+    }
     add(t, "\n");
 }
 
@@ -507,7 +522,7 @@ static void write_list(struct text *t, struct oracle *o, const cJSON *doc, const
     }
     const bool images = strncmp(o->operation, "image", 5) == 0;
     if (images || o->usage != NULL) {
-        write_usage(t, o, images ? n : -1);
+        write_usage(t, o, images ? n : -1, doc);
     }
     if (strcmp(o->operation, "moderation") == 0) {
         char *text = oracle_array(body, "results", &at);
@@ -565,7 +580,7 @@ static void write_chat(struct text *t, struct state *s) {
         }
     }
     if (s->o->usage != NULL) {
-        write_usage(t, s->o, -1);
+        write_usage(t, s->o, -1, NULL);
     }
     if (s->error != NULL) {
         write_failure(t, s->error, 0);

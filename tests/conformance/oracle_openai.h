@@ -12,8 +12,9 @@ struct oracle {
     const char *id, *provider, *operation;
     uint32_t status;
     bool stream;
-    cJSON *usage; // what oracle_read() found: the last usage object, NULL: none
-    char *text;   // and all the rest, without the line of the raw usage
+    cJSON *usage;  // what oracle_read() found: the last usage object, NULL: none
+    char tier[32]; // the service tier that stands beside it, unless that is "auto"; "": none
+    char *text;    // and all the rest, without the line of the raw usage
 };
 
 void oracle_read(struct oracle *o, const char *body, size_t n);

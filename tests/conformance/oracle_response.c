@@ -176,6 +176,15 @@ static void put_usage(cJSON *ret, const struct oracle *o, int images) {
     put_count(usage, "audio_input_tokens", c.audio_in);
     put_count(usage, "audio_output_tokens", c.audio_out);
     put_count(usage, "images", c.images);
+    if (c.image_in >= 0) {
+        put_count(usage, "image_input_tokens", c.image_in);
+    }
+    if (c.image_out >= 0) {
+        put_count(usage, "image_output_tokens", c.image_out);
+    }
+    if (o->tier[0] != '\0') {
+        put(usage, "tier", o->tier);
+    }
     cJSON_AddItemToObject(usage, "raw", o->usage != NULL ? cJSON_Duplicate(o->usage, 1) : cJSON_CreateNull());
     if (c.pico_usd >= 0) {
         cJSON *cost = cJSON_AddObjectToObject(ret, "cost");
@@ -203,6 +212,17 @@ static void put_chat(cJSON *ret, struct oracle *o, const char *body) {
     free(s);
 }
 
+// What the price of an image depends on.
+static void put_words(cJSON *usage, const cJSON *doc) {
+    static const char *const words[] = {"size", "quality"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *word = str(doc, words[i]);
+        if (word != NULL && strcmp(word, "auto") != 0) {
+            put(usage, words[i], word);
+        }
+    }
+}
+
 cJSON *oracle_response(struct oracle *o, const char *body) {
     const bool chat = strcmp(o->operation, "chat") == 0 || strcmp(o->operation, "completions") == 0;
     cJSON *ret = cJSON_CreateObject();
@@ -216,6 +236,7 @@ cJSON *oracle_response(struct oracle *o, const char *body) {
         put_list(ret, o, doc, body, &images);
     }
     put_usage(ret, o, images);
+    put_words(cJSON_GetObjectItemCaseSensitive(ret, "usage"), images >= 0 ? doc : NULL);
     cJSON_Delete(doc);
     return ret;
 }

@@ -35,7 +35,7 @@ struct state {
 
 // Counts; -1: not reported.  pico_usd: the cost that the answer states.
 struct oracle_counts {
-    double in, out, read, write, reasoning, audio_in, audio_out, images, pico_usd;
+    double in, out, read, write, reasoning, audio_in, audio_out, image_in, image_out, images, pico_usd;
 };
 
 // Texts lie in the document, NULL where there is none; status 0: none but that of the answer.

@@ -7,62 +7,139 @@
 
 struct parse_row {
     const char *text;
-    int64_t per_million, usd; // -1: refused
+    int64_t pico, rest; // USD: 10^-12 and, below, 10^-24 (yocto); pico -1: refused
+    int64_t usd;        // as an amount in pico-USD; -1: refused
 };
 
 static const struct parse_row parse_rows[] = {
-    {"0", 0, 0},
-    {"0.0", 0, 0},
-    {"1", 1000000, USD},
-    {"0.15", 150000, 150000000000},
-    {"1.25", 1250000, 1250000000000},
-    {"2.50", 2500000, 2500000000000},
-    {"0.003625", 3625, 3625000000},
-    {"0.0000001", -1, 100000},
-    {"0.1500000000", 150000, 150000000000},
-    {"0.000000000001", -1, 1},
-    {"0.0000000000010", -1, 1},
-    {"0.0000000000001", -1, -1},
-    {"9223372.036854775807", -1, INT64_MAX},
-    {"9223372.036854775808", -1, -1},
-    {"9223372036854.775807", INT64_MAX, -1},
-    {"9223372036854.775808", -1, -1},
-    {"99999999999999999999", -1, -1},
-    {"007", 7000000, 7 * USD},
-    {"", -1, -1},
-    {".5", -1, -1},
-    {"5.", -1, -1},
-    {".", -1, -1},
-    {"1..2", -1, -1},
-    {"1.2.3", -1, -1},
-    {"-1", -1, -1},
-    {"+1", -1, -1},
-    {"1e3", -1, -1},
-    {" 1", -1, -1},
-    {"1 ", -1, -1},
-    {"0x1", -1, -1},
-    {"1,5", -1, -1},
-    {"$1", -1, -1},
+    {"0", 0, 0, 0},
+    {"0.0", 0, 0, 0},
+    {"1", USD, 0, USD},
+    {"0.15", 150000000000, 0, 150000000000},
+    {"2.50", 2500000000000, 0, 2500000000000},
+    {"0.1500000000", 150000000000, 0, 150000000000},
+    {"0.000000000001", 1, 0, 1},
+    {"0.0000000000010", 1, 0, 1},
+    {"0.0000000000001", 0, 100000000000, -1},
+    {"0.000000000000000000000001", 0, 1, -1},
+    {"0.0000000000000000000000010", 0, 1, -1},
+    {"0.0000000000000000000000001", -1, 0, -1},
+    {"0.00007500003000000001", 75000030, 10000, -1},
+    {"9223372.036854775807", INT64_MAX, 0, INT64_MAX},
+    {"1000000000", INT64_MAX, -1, -1}, // fits; more than pico holds
+    {"1000000000.1", -1, 0, -1},
+    {"1000000001", -1, 0, -1},
+    {"99999999999999999999", -1, 0, -1},
+    {"99999999999999999999999999999999999999999999", -1, 0, -1},
+    {"007", 7 * USD, 0, 7 * USD},
+    {"", -1, 0, -1},
+    {".5", -1, 0, -1},
+    {"5.", -1, 0, -1},
+    {".", -1, 0, -1},
+    {"1..2", -1, 0, -1},
+    {"1.2.3", -1, 0, -1},
+    {"-1", -1, 0, -1},
+    {"+1", -1, 0, -1},
+    {"1e3", -1, 0, -1},
+    {" 1", -1, 0, -1},
+    {"1 ", -1, 0, -1},
+    {"0x1", -1, 0, -1},
+    {"1,5", -1, 0, -1},
+    {"$1", -1, 0, -1},
 };
 
 START_TEST(prices_are_read_exactly_or_refused) {
     const struct parse_row *row = &parse_rows[_i];
-    int64_t value = 77;
-    ck_assert_msg(llm_price_parse_per_million(llm_str_from(row->text), &value) == (row->per_million >= 0),
-                  "per million: %s", row->text);
-    ck_assert_msg(value == (row->per_million >= 0 ? row->per_million : 77), "%s: %lld", row->text,
-                  (long long)value);
-    value = 77;
-    ck_assert_msg(llm_price_parse_usd(llm_str_from(row->text), &value) == (row->usd >= 0), "usd: %s",
+    llm_yocto value = 77;
+    ck_assert_msg(llm_price_parse_per_one(llm_str_from(row->text), &value) == (row->pico >= 0), "%s",
                   row->text);
-    ck_assert_msg(value == (row->usd >= 0 ? row->usd : 77), "%s: %lld", row->text, (long long)value);
+    if (row->pico < 0) {
+        ck_assert(value == 77);
+    } else if (row->rest >= 0) {
+        ck_assert_msg(value == (llm_yocto)row->pico * USD + row->rest, "%s", row->text);
+    }
+    int64_t usd = 77;
+    ck_assert_msg(llm_price_parse_usd(llm_str_from(row->text), &usd) == (row->usd >= 0), "usd: %s",
+                  row->text);
+    ck_assert_msg(usd == (row->usd >= 0 ? row->usd : 77), "%s: %lld", row->text, (long long)usd);
 }
 END_TEST
+
+START_TEST(units_shift_the_point) {
+    llm_yocto one, other;
+    ck_assert(llm_price_parse_per_million(LLM_STR("0.049999999999999996"), &one));
+    ck_assert(llm_price_parse_per_one(LLM_STR("0.000000049999999999999996"), &other));
+    ck_assert(one == other);
+    ck_assert(!llm_price_parse_per_million(LLM_STR("0.0499999999999999961"), &one));
+    ck_assert(llm_price_parse_per_second(LLM_STR("0.0002833333333333333"), &one));
+    ck_assert(llm_price_parse_per_one(LLM_STR("0.0000002833333333333333"), &other));
+    ck_assert(one == other);
+    ck_assert(!llm_price_parse_per_second(LLM_STR("0.0000000000000000000001"), &one));
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    int64_t seconds; // -1: refused
+} date_rows[] = {
+    {"1970-01-01", 0},
+    {"2000-02-29", 951782400},
+    {"2026-02-01", 1769904000},
+    {"2026-12-31T23:59:59Z", 1798761599},
+    {"2024-03-01T00:00:00Z", 1709251200},
+    {"2100-03-01", 4107542400},
+    {"2026-02-29", -1},
+    {"2100-02-29", -1},
+    {"1969-12-31", -1},
+    {"2026-13-01", -1},
+    {"2026-00-01", -1},
+    {"2026-01-00", -1},
+    {"2026-04-31", -1},
+    {"2026-1-1", -1},
+    {"2026/01/01", -1},
+    {"2026-01-01T24:00:00Z", -1},
+    {"2026-01-01T23:60:00Z", -1},
+    {"2026-01-01 23:00:00Z", -1},
+    {"2026-01-01T23:00:00+", -1},
+    {"20260101", -1},
+    {"", -1},
+};
+
+START_TEST(dates_are_read_or_refused) {
+    int64_t seconds = -1;
+    ck_assert_msg(llm_price_parse_date(llm_str_from(date_rows[_i].text), &seconds) ==
+                      (date_rows[_i].seconds >= 0),
+                  "%s", date_rows[_i].text);
+    ck_assert_int_eq(seconds, date_rows[_i].seconds);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    uint32_t times; // 0: refused
+} times_rows[] = {
+    {"0.5", 500000}, {"1", 1000000}, {"1.1", 1100000}, {"0.000001", 1}, {"1000", 1000000000},
+    {"0", 0},        {"1001", 0},    {"0.0000001", 0}, {"-1", 0},       {"", 0},
+};
+
+START_TEST(factors_are_read_or_refused) {
+    uint32_t times = 0;
+    ck_assert(llm_price_parse_times(llm_str_from(times_rows[_i].text), &times) == (times_rows[_i].times > 0));
+    ck_assert_uint_eq(times, times_rows[_i].times);
+}
+END_TEST
+
+// Prices in pico-USD per one.
+struct flat {
+    bool known;
+    int64_t input, output, cache_read, cache_write, cache_write_1h, reasoning, audio_input, audio_output;
+    int64_t image, request, character, second;
+};
 
 // Counts and prices in one order: what is not named is -1.
 struct cost_row {
     const char *what;
-    struct llm_price price;
+    struct flat price;
     llm_usage usage;
     int64_t cost;
 };
@@ -78,7 +155,8 @@ struct cost_row {
         .size = sizeof(llm_usage), .input_tokens = -1, .output_tokens = -1, .cache_read_tokens = -1,         \
         .cache_write_tokens = -1, .cache_write_1h_tokens = -1, .reasoning_tokens = -1,                       \
         .audio_input_tokens = -1, .audio_output_tokens = -1, .images = -1, .milliseconds = -1,               \
-        .characters = -1, __VA_ARGS__                                                                        \
+        .characters = -1, .image_input_tokens = -1, .image_output_tokens = -1, .pages = -1, .searches = -1,  \
+        __VA_ARGS__                                                                                          \
     }
 
 #if defined(__clang__)
@@ -158,9 +236,38 @@ static const struct cost_row cost_rows[] = {
     {"time that does not fit", PRICE(.second = INT64_MAX), USAGE(.milliseconds = INT64_MAX), -1},
 };
 
+static struct llm_price price_of(const struct flat *flat, llm_yocto *rates) {
+    const struct {
+        enum llm_price_class class;
+        int64_t pico;
+    } all[] = {{LLM_PRICE_INPUT, flat->input},
+               {LLM_PRICE_OUTPUT, flat->output},
+               {LLM_PRICE_CACHE_READ, flat->cache_read},
+               {LLM_PRICE_CACHE_WRITE, flat->cache_write},
+               {LLM_PRICE_CACHE_WRITE_1H, flat->cache_write_1h},
+               {LLM_PRICE_REASONING, flat->reasoning},
+               {LLM_PRICE_AUDIO_INPUT, flat->audio_input},
+               {LLM_PRICE_AUDIO_OUTPUT, flat->audio_output},
+               {LLM_PRICE_IMAGE, flat->image},
+               {LLM_PRICE_MILLISECOND, flat->second},
+               {LLM_PRICE_CHARACTER, flat->character},
+               {LLM_PRICE_REQUEST, flat->request}};
+    struct llm_price price = {.known = flat->known, .base = {0, rates}};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].pico >= 0) {
+            price.base.classes |= UINT32_C(1) << all[i].class;
+            rates[n++] = (llm_yocto)all[i].pico * (all[i].class == LLM_PRICE_MILLISECOND ? USD / 1000 : USD);
+        }
+    }
+    return price;
+}
+
 START_TEST(costs_are_exact) {
     const struct cost_row *row = &cost_rows[_i];
-    const int64_t cost = llm_price_cost(&row->price, &row->usage);
+    llm_yocto rates[LLM_PRICE_CLASSES];
+    const struct llm_price price = price_of(&row->price, rates);
+    const int64_t cost = llm_price_cost(&price, &row->usage, 0, NULL);
     ck_assert_msg(cost == row->cost, "%s: %lld instead of %lld", row->what, (long long)cost,
                   (long long)row->cost);
 }
@@ -193,6 +300,10 @@ int main(void) {
     TCase *tests = tcase_create("price");
     tcase_add_loop_test(tests, prices_are_read_exactly_or_refused, 0,
                         (int)(sizeof parse_rows / sizeof parse_rows[0]));
+    tcase_add_test(tests, units_shift_the_point);
+    tcase_add_loop_test(tests, dates_are_read_or_refused, 0, (int)(sizeof date_rows / sizeof date_rows[0]));
+    tcase_add_loop_test(tests, factors_are_read_or_refused, 0,
+                        (int)(sizeof times_rows / sizeof times_rows[0]));
     tcase_add_loop_test(tests, costs_are_exact, 0, (int)(sizeof cost_rows / sizeof cost_rows[0]));
     tcase_add_loop_test(tests, money_is_printed_without_trailing_zeros, 0,
                         (int)(sizeof format_rows / sizeof format_rows[0]));
