@@ -13,6 +13,7 @@
 #define LLM_MAX_HEADER_FIELDS 128           // header fields of an answer or a request
 #define LLM_MAX_URL_BYTES 8192u             // longer ones are refused by many servers
 #define LLM_MAX_KEY_BYTES 16384u            // a credential; OAuth tokens reach 4 KiB
+#define LLM_MAX_KEYS 64u                    // keys of one provider
 #define LLM_MAX_MODEL_BYTES 512u            // a model's name
 #define LLM_MAX_TAG_BYTES 128u              // who asks: llm_query_args.tag
 #define LLM_MAX_STEPS 4096u                 // exchanges of one attempt: an hour of polling each second

@@ -5,7 +5,9 @@
 #include "base/mem.h"
 
 // Shorter ones are not looked for: a two-letter "key" would blank out half of every message.
-#define REDACT_BYTES_MIN 6u
+#define REDACT_BYTES_MIN 4u
+#define REDACT_WORD_BYTES 6u // shorter ones only as a word
+#define REDACT_BEGIN_BYTES 6u
 
 void llm_wipe(void *p, size_t n) {
     if (p != NULL) {
@@ -40,6 +42,20 @@ void llm_secret_done(struct llm_secret *secret) {
     *secret = (struct llm_secret){0};
 }
 
+static bool is_word_byte(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static void redact_begin(const struct llm_secret *secret, char *text, size_t len) {
+    size_t n = secret->len - 1 < len ? secret->len - 1 : len;
+    while (n >= REDACT_BEGIN_BYTES && memcmp(text + len - n, secret->bytes, n) != 0) {
+        n--;
+    }
+    if (n >= REDACT_BEGIN_BYTES) {
+        memset(text + len - n, '*', n);
+    }
+}
+
 void llm_secret_redact(const struct llm_secret *secret, char *text, size_t len) {
     if (secret->bytes == NULL || secret->len < REDACT_BYTES_MIN) {
         return;
@@ -48,7 +64,12 @@ void llm_secret_redact(const struct llm_secret *secret, char *text, size_t len) 
     char *const end = text + len;
     while ((size_t)(end - at) >= secret->len &&
            (at = memmem(at, (size_t)(end - at), secret->bytes, secret->len)) != NULL) {
-        memset(at, '*', secret->len);
+        const bool inside =
+            (at > text && is_word_byte(at[-1])) || (at + secret->len < end && is_word_byte(at[secret->len]));
+        if (secret->len >= REDACT_WORD_BYTES || !inside) {
+            memset(at, '*', secret->len);
+        }
         at += secret->len;
     }
+    redact_begin(secret, text, len);
 }

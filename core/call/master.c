@@ -52,8 +52,13 @@ void llm_master_log(struct llm_master *master, int32_t level, const char *format
 
 static llm_status build(struct llm_master *master, struct llm_snapshot **ret, llm_error *err) {
     struct llm_settings settings;
-    const llm_status status = llm_settings_read(&master->options, &settings, err);
-    return status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, master->health, ret, err) : status;
+    llm_status status = llm_settings_read(&master->options, &settings, err);
+    status =
+        status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, master->health, ret, err) : status;
+    if (status == LLM_OK) {
+        llm_health_configure(master->health, &(*ret)->settings.breaker, &(*ret)->settings.retry_budget);
+    }
+    return status;
 }
 
 // The host's strings may go once llm_master_new() has returned.

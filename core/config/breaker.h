@@ -3,8 +3,7 @@
 #ifndef LLM_CONFIG_BREAKER_H
 #define LLM_CONFIG_BREAKER_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "config/document.h"
 
 struct llm_breaker_settings {
     bool enabled;
@@ -31,5 +30,14 @@ struct llm_retry_budget_settings {
     }
 #define LLM_RETRY_BUDGET_SETTINGS_INIT                                                                       \
     { .percent = 20, .per_second = 10, .ttl_ms = 10000 }
+
+struct llm_settings_builder;
+
+// LLM_E_NOMEM.
+llm_status llm_breaker_built_in(struct llm_settings_builder *b, llm_error *err);
+// The members of config.json.
+llm_status llm_breaker_take(void *builder, const struct llm_document *doc, llm_str value, llm_error *err);
+llm_status llm_retry_budget_take(void *builder, const struct llm_document *doc, llm_str value,
+                                 llm_error *err);
 
 #endif

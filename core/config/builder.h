@@ -14,11 +14,14 @@ struct llm_settings_builder {
     struct llm_key_setting *keys;
     struct llm_setting_origin *origins;
     size_t cap_aliases, cap_base_urls, cap_plugin_dirs, cap_keys, cap_origins, n_plugin_dirs;
-    const char *key_provider; // whose key is read now
 };
 
 // Remember where a setting came from; value: its JSON.  LLM_E_NOMEM.
 llm_status llm_settings_taken(struct llm_settings_builder *b, const char *name, llm_str value,
                               llm_error *err);
+
+// A string that is an absolute path ("~/" is understood).  what: its name, for the message.
+llm_status llm_settings_take_path(struct llm_settings_builder *b, const struct llm_document *doc,
+                                  llm_str value, const char *what, llm_str *ret, llm_error *err);
 
 #endif

@@ -140,9 +140,8 @@ static llm_status take_timeouts(void *ctx, const struct llm_document *doc, llm_s
     return llm_document_members(doc, value, "timeouts", members, ctx, err);
 }
 
-// A string that is an absolute path ("~/" is understood).
-static llm_status take_path(struct llm_settings_builder *b, const struct llm_document *doc, llm_str value,
-                            const char *what, llm_str *ret, llm_error *err) {
+llm_status llm_settings_take_path(struct llm_settings_builder *b, const struct llm_document *doc,
+                                  llm_str value, const char *what, llm_str *ret, llm_error *err) {
     llm_str path, full;
     llm_error inner = LLM_ERROR_INIT;
     llm_status status = llm_document_string(doc, value, what, &b->settings->arena, &path, err);
@@ -162,7 +161,7 @@ static llm_status take_path(struct llm_settings_builder *b, const struct llm_doc
 
 static llm_status take_ca_file(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
     struct llm_settings_builder *b = ctx;
-    const llm_status status = take_path(b, doc, value, "ca_file", &b->settings->ca_file, err);
+    const llm_status status = llm_settings_take_path(b, doc, value, "ca_file", &b->settings->ca_file, err);
     return status == LLM_OK ? llm_settings_taken(b, "ca_file", value, err) : status;
 }
 
@@ -196,7 +195,7 @@ static llm_status take_plugin_dirs(void *ctx, const struct llm_document *doc, ll
     llm_json_iter it = llm_json_begin(value);
     while (llm_json_next(&it)) {
         llm_str dir;
-        const llm_status status = take_path(b, doc, it.value, "plugin_dirs", &dir, err);
+        const llm_status status = llm_settings_take_path(b, doc, it.value, "plugin_dirs", &dir, err);
         if (status != LLM_OK) {
             return status;
         }
@@ -273,133 +272,17 @@ static llm_status take_base_urls(void *ctx, const struct llm_document *doc, llm_
     return status;
 }
 
-// ---- keys -----------------------------------------------------------------------------------------------
-
-struct key_reader {
-    struct llm_settings_builder *b;
-    struct llm_key_setting key;
-    int sources;
-};
-
-static llm_status take_key_value(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct key_reader *r = ctx;
-    char text[LLM_MAX_KEY_BYTES + 64], where[160];
-    llm_error inner = LLM_ERROR_INIT;
-    r->sources++;
-    if (llm_json_type(value) != '"') {
-        return llm_document_fail(doc, value, err, "keys.%s.value must be a string", r->b->key_provider);
-    }
-    (void)snprintf(where, sizeof where, "keys.%s.value", r->b->key_provider);
-    const size_t len = llm_json_decode(value, text, sizeof text);
-    const llm_status status = llm_key_set(&r->key.value, (llm_str){text, len}, where, &inner);
-    llm_wipe(text, sizeof text);
-    return status == LLM_E_CONFIG ? llm_document_fail(doc, value, err, "%s", inner.message)
-           : status == LLM_OK     ? LLM_OK
-                                  : no_memory(err);
-}
-
-static llm_status take_key_file(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct key_reader *r = ctx;
-    r->sources++;
-    return take_path(r->b, doc, value, "a key's file", &r->key.file, err);
-}
-
-static llm_status take_key_command(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct key_reader *r = ctx;
-    r->sources++;
-    return llm_document_string(doc, value, "a key's command", &r->b->settings->arena, &r->key.command, err);
-}
-
-static llm_status take_key_env(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    struct key_reader *r = ctx;
-    r->sources++;
-    return llm_document_string(doc, value, "a key's env", &r->b->settings->arena, &r->key.env, err);
-}
-
-// The key becomes the settings', or is wiped.
-static llm_status put_key(struct llm_settings_builder *b, struct llm_key_setting *key, llm_error *err) {
-    struct llm_settings *s = b->settings;
-    for (size_t i = 0; i < s->n_keys; i++) {
-        if (llm_str_eq(s->keys[i].provider, key->provider)) {
-            llm_secret_done(&s->keys[i].value);
-            s->keys[i] = *key;
-            return LLM_OK;
-        }
-    }
-    struct llm_key_setting *bigger =
-        llm_arena_grow(&s->arena, b->keys, s->n_keys, &b->cap_keys, sizeof *bigger);
-    if (bigger == NULL) {
-        llm_secret_done(&key->value);
-        return no_memory(err);
-    }
-    bigger[s->n_keys++] = *key;
-    s->keys = b->keys = bigger;
-    return LLM_OK;
-}
-
-static llm_status take_key(struct llm_settings_builder *b, const struct llm_document *doc, llm_json_iter it,
-                           llm_error *err) {
-    static const struct llm_document_member members[] = {
-        {"value", take_key_value},
-        {"file", take_key_file},
-        {"command", take_key_command},
-        {"env", take_key_env},
-        {NULL, NULL},
-    };
-    struct key_reader r = {.b = b, .key = {.origin = b->origin}};
-    llm_status status = llm_document_string(doc, it.name, "keys", &b->settings->arena, &r.key.provider, err);
-    if (status != LLM_OK) {
-        return status;
-    }
-    char name[160];
-    b->key_provider = r.key.provider.ptr;
-    (void)snprintf(name, sizeof name, "keys.%.*s", LLM_FMT(r.key.provider));
-    status = llm_document_members(doc, it.value, name, members, &r, err);
-    if (status == LLM_OK && r.sources != 1) {
-        status =
-            llm_document_fail(doc, it.value, err, "%s needs exactly one of value, file, command, env", name);
-    }
-    if (status != LLM_OK) {
-        llm_secret_done(&r.key.value);
-        return status;
-    }
-    const bool hidden = llm_secret_has(&r.key.value);
-    status = put_key(b, &r.key, err);
-    return status == LLM_OK
-               ? llm_settings_taken(b, name, hidden ? LLM_STR("{\"value\": \"(hidden)\"}") : it.value, err)
-               : status;
-}
-
-static llm_status take_keys(void *ctx, const struct llm_document *doc, llm_str value, llm_error *err) {
-    if (llm_json_type(value) != '{') {
-        return llm_document_fail(doc, value, err,
-                                 "keys must be an object: {\"provider\": {\"file\": \"...\"}}");
-    }
-    llm_json_iter it = llm_json_begin(value);
-    while (llm_json_next(&it)) {
-        const llm_status status = take_key(ctx, doc, it, err);
-        if (status != LLM_OK) {
-            return status;
-        }
-    }
-    return LLM_OK;
-}
-
 // ---- the layers --------------------------------------------------------------------------------------------
 
 static llm_status take_document(struct llm_settings_builder *b, const struct llm_document *doc,
                                 llm_error *err) {
     static const struct llm_document_member members[] = {
-        {"$schema", take_schema},
-        {"aliases", take_aliases},
-        {"base_urls", take_base_urls},
-        {"ca_file", take_ca_file},
-        {"default_model", take_default_model},
-        {"keys", take_keys},
-        {"plugin_dirs", take_plugin_dirs},
-        {"proxy", take_proxy},
-        {"timeouts", take_timeouts},
-        {NULL, NULL},
+        {"$schema", take_schema},      {"aliases", take_aliases},
+        {"base_urls", take_base_urls}, {"breaker", llm_breaker_take},
+        {"ca_file", take_ca_file},     {"default_model", take_default_model},
+        {"keys", llm_keys_take},       {"plugin_dirs", take_plugin_dirs},
+        {"proxy", take_proxy},         {"retry_budget", llm_retry_budget_take},
+        {"timeouts", take_timeouts},   {NULL, NULL},
     };
     return llm_document_members(doc, doc->root, "the settings", members, b, err);
 }
@@ -424,7 +307,7 @@ static llm_status read_built_in(struct llm_settings_builder *b, llm_error *err) 
             return no_memory(err);
         }
     }
-    return LLM_OK;
+    return llm_breaker_built_in(b, err);
 }
 
 // Which file, and whether it must be there.

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "config/breaker.h"
 
 // A key that the settings name for a provider: exactly one of value, file, command, env is present.
 struct llm_key_setting {
@@ -38,6 +39,8 @@ struct llm_settings {
     size_t n_aliases;
     struct llm_key_setting *keys;
     size_t n_keys;
+    struct llm_breaker_settings breaker;
+    struct llm_retry_budget_settings retry_budget;
     const llm_header *base_urls; // provider -> base URL that takes the place of its file's
     size_t n_base_urls;
     const struct llm_setting_origin *origins;

@@ -81,7 +81,13 @@ static const struct {
     {"sk-123", "sk-12", "sk-12"},
     {"sk-123", "", ""},
     {"sk-123", "sk-sk-123", "sk-******"},
-    {"short", "short keys are not looked for", "short keys are not looked for"},
+    {"sk-123", "its begin, cut off: sk-12", "its begin, cut off: sk-12"}, // of a short key too little is left
+    {"sk-123456789", "cut off: sk-12345", "cut off: ********"},
+    {"sk-123456789", "cut off: sk-123456789 sk-12345678", "cut off: ************ ***********"},
+    {"sk-123456789", "sk-123456x", "sk-123456x"},
+    {"sk-4", "key sk-4, sk-4", "key ****, ****"},
+    {"sk-4", "sk-45 and desk-4", "sk-45 and desk-4"}, // a short one only where it stands by itself
+    {"sk3", "short keys sk3", "short keys sk3"},
 };
 
 START_TEST(redacts) {

@@ -61,6 +61,11 @@ START_TEST(without_a_file_the_defaults_are_in_force) {
     ck_assert_uint_eq(s.idle_timeout_ms, 120000);
     ck_assert_uint_eq(s.total_timeout_ms, 600000);
     ck_assert_ptr_null(s.proxy.ptr);
+    ck_assert(s.breaker.enabled);
+    ck_assert_uint_eq(s.breaker.failures, 5);
+    ck_assert_uint_eq(s.retry_budget.percent, 20);
+    ck_assert(llm_str_is(origin_of(&s, "breaker.max_open_ms")->value, "4000"));
+    ck_assert(llm_str_is(origin_of(&s, "breaker.enabled")->origin, "built in"));
     ck_assert(llm_str_is(origin_of(&s, "timeouts.idle_ms")->origin, "built in"));
     ck_assert_str_eq(s.user_provider_dir, temp_dir_file(&dir, ".config/llm-master/providers.d"));
     ck_assert_str_eq(s.user_model_dir, temp_dir_file(&dir, ".config/llm-master/models.d"));
@@ -127,6 +132,18 @@ static const struct {
     {"{\"timeouts\": {\"idle_ms\": 1.5}}", "timeouts.idle_ms must be a whole number"},
     {"{\"timeouts\": {\"idle_ms\": \"1\"}}", "timeouts.idle_ms must be a whole number"},
     {"{\"timeouts\": []}", "timeouts must be an object"},
+    {"{\"breaker\": {\"failure\": 1}}", "unknown member \"failure\" in breaker; did you mean \"failures\"?"},
+    {"{\"breaker\": {\"error_percent\": 101}}", "breaker.error_percent must be a whole number from 0 to 100"},
+    {"{\"breaker\": {\"open_ms\": 0}}", "breaker.open_ms must be a whole number from 1 to 86400000"},
+    {"{\"breaker\": {\"enabled\": 1}}", "breaker.enabled must be"},
+    {"{\"breaker\": 5}", "breaker must be an object"},
+    {"{\"retry_budget\": {\"percent\": -1}}", "retry_budget.percent must be a whole number from 0 to 1000"},
+    {"{\"retry_budget\": {\"ttl_ms\": 0}}", "retry_budget.ttl_ms must be a whole number"},
+    {"{\"keys\": {\"a\": []}}", "keys.a is empty"},
+    {"{\"keys\": {\"a\": [{\"env\": \"A\"}, {}]}}",
+     "keys.a[1] needs exactly one of value, file, command, env"},
+    {"{\"keys\": {\"a\": [\"sk-x\"]}}", "keys.a[0] must be an object"},
+    {"{\"keys\": {\"a\": [{\"value\": 5}]}}", "keys.a[0].value must be a string"},
     {"{\"plugin_dirs\": \"/x\"}", "plugin_dirs must be an array of paths"},
     {"{\"plugin_dirs\": [\"plugins\"]}", ":1:18: plugin_dirs: \"plugins\" is a relative path"},
     {"{\"plugin_dirs\": [\"./plugins\"]}", "is a relative path"},
@@ -195,6 +212,83 @@ START_TEST(layers_go_over_each_other) {
     options.settings = "{\"x\": 1}";
     ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.message, "options:1:2: unknown member"));
+}
+END_TEST
+
+START_TEST(the_breaker_and_the_retry_budget_are_numbers) {
+    struct llm_settings s;
+    llm_error err = LLM_ERROR_INIT;
+    llm_master_options options = LLM_MASTER_OPTIONS_INIT;
+    write_config(
+        "{\"breaker\": {\"cool_ms\": 1, \"enabled\": false, \"error_percent\": 2, \"failures\": 3,"
+        "\"half_life_ms\": 4, \"max_cool_ms\": 5, \"max_open_ms\": 6, \"min_calls\": 7, \"open_ms\": 8,"
+        "\"window_ms\": 9}, \"retry_budget\": {\"per_second\": 10, \"percent\": 11, \"ttl_ms\": 12}}");
+    options.settings = "{\"breaker\": {\"failures\": 0}}";
+    ck_assert_msg(llm_settings_read(&options, &s, &err) == LLM_OK, "%s", err.message);
+    const uint32_t got[] = {s.breaker.cool_ms,         s.breaker.error_percent, s.breaker.failures,
+                            s.breaker.half_life_ms,    s.breaker.max_cool_ms,   s.breaker.max_open_ms,
+                            s.breaker.min_calls,       s.breaker.open_ms,       s.breaker.window_ms,
+                            s.retry_budget.per_second, s.retry_budget.percent,  s.retry_budget.ttl_ms};
+    static const uint32_t want[] = {1, 2, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    ck_assert_mem_eq(got, want, sizeof want);
+    ck_assert(!s.breaker.enabled);
+    ck_assert(llm_str_is(origin_of(&s, "breaker.failures")->origin, "options"));
+    ck_assert(llm_str_is(origin_of(&s, "breaker.open_ms")->origin, config_path()));
+    llm_settings_done(&s);
+}
+END_TEST
+
+START_TEST(a_provider_may_have_several_keys) {
+    struct llm_settings s;
+    llm_error err = LLM_ERROR_INIT;
+    llm_master_options options = LLM_MASTER_OPTIONS_INIT;
+    write_config("{\"keys\": {\"a\": [{\"value\": \"sk-first-key\"}, {\"value\": \"sk-second-key\"}, "
+                 "{\"env\": \"A\"}],"
+                 "\"b\": {\"env\": \"B,C\"}}}");
+    ck_assert_msg(llm_settings_read(NULL, &s, &err) == LLM_OK, "%s", err.message);
+    ck_assert_uint_eq(s.n_keys, 4);
+    const struct llm_key_setting *key = llm_settings_key_setting(&s, LLM_STR("a"));
+    for (uint32_t i = 1; i <= 3; i++) {
+        ck_assert_ptr_nonnull(key);
+        ck_assert_uint_eq(key->number, i);
+        key = llm_settings_key_next(&s, key);
+    }
+    ck_assert_ptr_null(key);
+    ck_assert(llm_str_is(s.keys[3].env, "B,C")); // a comma splits nothing
+    ck_assert(llm_str_is(origin_of(&s, "keys.a")->value,
+                         "[{\"value\": \"(hidden)\"},{\"value\": \"(hidden)\"},{\"env\": \"A\"}]"));
+    llm_settings_done(&s);
+    options.settings = "{\"keys\": {\"a\": {\"file\": \"/k\"}}}"; // all three go
+    ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
+    ck_assert_uint_eq(s.n_keys, 2);
+    ck_assert(llm_str_is(s.keys[0].env, "B,C"));
+    ck_assert(llm_str_is(s.keys[1].file, "/k"));
+    ck_assert(llm_str_is(origin_of(&s, "keys.a")->value, "{\"file\": \"/k\"}"));
+    llm_settings_done(&s);
+}
+END_TEST
+
+START_TEST(a_provider_has_at_most_64_keys) {
+    for (unsigned count = LLM_MAX_KEYS; count <= LLM_MAX_KEYS + 1; count++) {
+        struct llm_settings s;
+        llm_error err = LLM_ERROR_INIT;
+        llm_master_options options = LLM_MASTER_OPTIONS_INIT;
+        char text[2000];
+        size_t len = (size_t)snprintf(text, sizeof text, "{\"keys\": {\"a\": [");
+        for (unsigned i = 0; i < count; i++) {
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s{\"env\": \"A\"}", i > 0 ? "," : "");
+        }
+        (void)snprintf(text + len, sizeof text - len, "]}}");
+        options.settings = text;
+        if (count <= LLM_MAX_KEYS) {
+            ck_assert_msg(llm_settings_read(&options, &s, &err) == LLM_OK, "%s", err.message);
+            ck_assert_uint_eq(s.n_keys, count);
+            llm_settings_done(&s);
+        } else {
+            ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_E_CONFIG);
+            ck_assert_ptr_nonnull(strstr(err.message, "keys.a has more than 64 keys"));
+        }
+    }
 }
 END_TEST
 
@@ -445,14 +539,18 @@ START_TEST(the_schema_says_what_the_reader_does) {
     const llm_str schema = {text, len};
     ck_assert(llm_json_check(schema, 16, NULL));
     compare_members(schema, NULL);
-    compare_members(llm_json_get(llm_json_get(schema, "properties"), "timeouts"), "timeouts");
+    static const char *const groups[] = {"breaker", "retry_budget", "timeouts"};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        compare_members(llm_json_get(llm_json_get(schema, "properties"), groups[i]), groups[i]);
+    }
     free(text);
 }
 END_TEST
 
 START_TEST(every_allocation_may_fail) {
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
-    options.settings = "{\"default_model\": \"x\", \"keys\": {\"a\": {\"value\": \"sk-some-key\"}, \"b\": "
+    options.settings = "{\"default_model\": \"x\", \"keys\": {\"a\": [{\"value\": \"sk-some-key\"}, "
+                       "{\"value\": \"sk-2\"}], \"b\": "
                        "{\"file\": \"/x\"}},"
                        "\"aliases\": {\"a\": \"b\"}, \"plugin_dirs\": [\"/opt/x\"]}";
     write_config(
@@ -486,6 +584,9 @@ int main(void) {
     tcase_add_loop_test(tests, what_is_wrong_is_named_by_file_line_and_column, 0, COUNT(bad));
     tcase_add_test(tests, a_file_that_others_can_write_is_refused);
     tcase_add_test(tests, layers_go_over_each_other);
+    tcase_add_test(tests, the_breaker_and_the_retry_budget_are_numbers);
+    tcase_add_test(tests, a_provider_may_have_several_keys);
+    tcase_add_test(tests, a_provider_has_at_most_64_keys);
     tcase_add_test(tests, keys_in_several_layers_are_replaced);
     tcase_add_test(tests, a_named_file_must_exist);
     tcase_add_test(tests, flags_close_the_environment_and_the_file);
