@@ -259,7 +259,14 @@ LLM_API llm_status llm_master_reload(llm_master *master, llm_error *err);
 LLM_API llm_status llm_master_describe(llm_master *master, const char *what, const char *filter,
                                        char **ret_json, size_t *ret_len, llm_error *err);
 
-/* [any] Free what llm_master_describe, llm_response_json or llm_fetch gave. */
+/* [any] Counters and histograms of all calls so far, as text for Prometheus (exposition format 0.0.4, Content-Type
+ * "text/plain; version=0.0.4"), NUL-terminated; free with llm_free().  docs/observe.md lists them.  LLM_E_NOMEM. */
+LLM_API llm_status llm_master_metrics(llm_master *master, char **ret_text, size_t *ret_len, llm_error *err);
+
+/* [any] The host's log could not take n lines or records: count them (llm_master_log_records_dropped_total). */
+LLM_API void llm_master_log_dropped(llm_master *master, uint64_t n);
+
+/* [any] Free what llm_master_describe, llm_master_metrics, llm_response_json or llm_fetch gave. */
 LLM_API void llm_free(void *p);
 
 /* ---- a query ------------------------------------------------------------------------------------- */

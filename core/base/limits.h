@@ -39,6 +39,13 @@
 #define LLM_MAX_PREFIX_BYTES 64u            // a prefix of model names
 #define LLM_MAX_USAGE_WORD_BYTES 64u        // a service tier, a size, a quality: longer is none
 #define LLM_MAX_PRICE_RULES 256u            // prices under a condition of one model
-#define LLM_MAX_RETRY_AFTER_MS 86400000u    // a day: longer advice is clamped
+#define LLM_MAX_METRIC_MODELS 256u          // models that metrics know by name; more are "other"
+#define LLM_MAX_METRIC_SERIES 1024u         // labels that metrics hold: providers x operations x models
+#define LLM_MAX_FACTS 32u                   // fields of a log record, attributes of a span
+#define LLM_MAX_FACT_BYTES 512u             // the text of one of them
+#define LLM_MAX_LOG_LINE_BYTES 4096u        // a line of the log
+#define LLM_MAX_DEBUG_EXCHANGES 32u // exchanges in the debug record of one call; later ones are counted only
+#define LLM_MAX_DEBUG_BODY_BYTES 8192u   // of each body in it
+#define LLM_MAX_RETRY_AFTER_MS 86400000u // a day: longer advice is clamped
 
 #endif

@@ -8,8 +8,7 @@
 #include "base/limits.h"
 #include "call/call.h"
 #include "net/advice.h"
-
-#define LOG_BYTES 2048u // of a body in the log
+#include "observe/headers.h"
 
 static void over(struct llm_call *call, llm_status outcome) {
     call->exchange = NULL;
@@ -20,11 +19,10 @@ static void over(struct llm_call *call, llm_status outcome) {
     llm_loop_queue(call);
 }
 
+// Its length alone: what was asked and answered has no place in a log.
 static void log_text(struct llm_call *call, const char *mark, llm_str text) {
-    char buf[LOG_BYTES];
-    const llm_str shown = llm_call_redact(call, text, buf, sizeof buf);
-    llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu %s %.*s%s", (unsigned long long)call->id,
-                   mark, LLM_FMT(shown), shown.len < text.len ? " ..." : "");
+    llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu %s %zu bytes", (unsigned long long)call->id,
+                   mark, text.len);
 }
 
 static bool debugs(const struct llm_call *call) {
@@ -59,7 +57,7 @@ static void log_head(struct llm_call *call, uint32_t http_status, const llm_head
     llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu < HTTP %u", (unsigned long long)call->id,
                    http_status);
     for (size_t i = 0; i < n; i++) {
-        const bool hidden = llm_str_is(headers[i].name, "set-cookie");
+        const bool hidden = !llm_header_is_shown(headers[i].name);
         llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu < %.*s: %.*s",
                        (unsigned long long)call->id, LLM_FMT(headers[i].name),
                        LLM_FMT(hidden ? LLM_STR("***") : headers[i].value));
@@ -281,17 +279,15 @@ enum llm_step_name llm_call_encode(struct llm_call *call) {
 static void log_request(struct llm_call *call, const struct llm_http_call *http) {
     struct llm_master *master = call->loop->master;
     const unsigned long long id = (unsigned long long)call->id;
-    const struct llm_draft *d = &call->draft;
-    const char *shown =
-        d->secret != NULL && d->secret > http->url && d->secret <= http->url + strlen(http->url)
-            ? "(with the key as parameter)"
-            : http->url;
-    llm_master_log(master, LLM_LOG_DEBUG, "call %llu > %s %s", id, http->method, shown);
+    char url[1024];
+    (void)llm_url_show(llm_str_from(http->url), url, sizeof url);
+    llm_call_redact_text(call, url, strlen(url));
+    llm_master_log(master, LLM_LOG_DEBUG, "call %llu > %s %s", id, http->method, url);
     for (size_t i = 0; i < http->n_lines; i++) {
-        const char *line = http->lines[i];
-        const bool secret = d->secret != NULL && d->secret >= line && d->secret <= line + strlen(line);
-        llm_master_log(master, LLM_LOG_DEBUG, "call %llu > %.*s%s", id,
-                       secret ? (int)(d->secret - line) : (int)strlen(line), line, secret ? "***" : "");
+        const char *colon = strchr(http->lines[i], ':');
+        const llm_str name = {http->lines[i], colon != NULL ? (size_t)(colon - http->lines[i]) : 0};
+        llm_master_log(master, LLM_LOG_DEBUG, "call %llu > %.*s%s", id, LLM_FMT(name),
+                       llm_header_is_shown(name) ? http->lines[i] + name.len : ": ***");
     }
     for (size_t i = 0; i < http->n_body; i++) {
         log_text(call, ">", (llm_str){http->body[i].ptr, http->body[i].len});

@@ -81,11 +81,15 @@ void llm_codec_leave(struct llm_call *call) {
     }
 }
 
+void llm_call_redact_text(struct llm_call *call, char *text, size_t len) {
+    llm_provider_redact(call->route.provider, text, len);
+}
+
 llm_str llm_call_redact(struct llm_call *call, llm_str text, char *buf, size_t size) {
     const size_t n = text.len < size - 1 ? text.len : size - 1;
     memcpy(buf, text.ptr != NULL ? text.ptr : "", text.ptr != NULL ? n : 0);
     buf[n] = '\0';
-    llm_provider_redact(call->route.provider, buf, n);
+    llm_call_redact_text(call, buf, n);
     return (llm_str){buf, n};
 }
 

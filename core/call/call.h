@@ -29,6 +29,8 @@
 #include "net/frames.h"
 #include "net/http.h"
 #include "net/reactor.h"
+#include "observe/facts.h"
+#include "observe/metrics.h"
 #include "state/health.h"
 
 // ---- the master --------------------------------------------------------------------------------------------------
@@ -42,6 +44,7 @@ struct llm_master {
     struct llm_plugins *plugins;
     struct llm_response_pool *responses;
     struct llm_health *health; // of providers and keys; outlives reloads
+    struct llm_metrics *metrics;
     _Atomic uint64_t next_id;
     uint64_t id_seed;
     llm_host host;
@@ -60,6 +63,16 @@ static inline bool llm_master_logs(const struct llm_master *master, int32_t leve
 // One line for the host's log; control bytes are made blanks.
 void llm_master_log(struct llm_master *master, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+// Does anyone listen to this event?  Ask before facts are gathered.
+bool llm_master_listens(const struct llm_master *master, enum llm_log_event event);
+// [any] Give an event to the host: as a record, and as a line of the text log.
+void llm_master_tell(struct llm_master *master, enum llm_log_event event, const struct llm_facts *facts);
+
+// A reload is over; error NULL: it took effect.  The snapshot of now is the new one.
+void llm_master_observe_reload(struct llm_master *master, const llm_error *error);
+// Tell of the plugins that are refused.
+void llm_master_observe_plugins(struct llm_master *master);
 
 // ---- loops -------------------------------------------------------------------------------------------------------
 
@@ -196,6 +209,9 @@ struct llm_call {
 
     struct llm_response *response;
     struct llm_worker *worker;
+
+    struct llm_series *series;     // where it is counted as under way; NULL: it is not
+    struct llm_series *series_now; // of the last attempt
 };
 
 // Everything that can be refused before anything is sent; on LLM_OK the call is in its loop.
@@ -236,8 +252,10 @@ void llm_call_admit_cancel(struct llm_call *call);
 void llm_call_reuse_over(struct llm_call *call);
 // What is counted and told to the host's listeners.
 void llm_call_observe_start(struct llm_call *call);
+void llm_call_observe_refused(struct llm_call *call, const llm_error *error); // instead of a start
+void llm_call_observe_open(struct llm_call *call);                            // an attempt begins
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt);
-void llm_call_observe_end(struct llm_call *call);
+void llm_call_observe_end(struct llm_call *call); // idempotent
 
 // Give an event to the host and to the response.  LLM_OK, or what the codec is to stop with.
 llm_status llm_call_emit(struct llm_call *call, llm_event *event);
@@ -270,6 +288,9 @@ void llm_worker_stop(struct llm_call *call);  // tell it, and wait for it
 // Calls around [call] functions of a codec: they hold the plugin's lock when it is not thread-safe.
 void llm_codec_enter(struct llm_call *call);
 void llm_codec_leave(struct llm_call *call);
+
+// Overwrite each occurrence of the call's secrets.
+void llm_call_redact_text(struct llm_call *call, char *text, size_t len);
 
 // 1 KiB of readable text for the log: secrets removed.
 llm_str llm_call_redact(struct llm_call *call, llm_str text, char *buf, size_t size);

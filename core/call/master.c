@@ -34,7 +34,7 @@ static void *LLM_CALL host_alloc(void *ctx, void *old, size_t size) {
 // ---- log -----------------------------------------------------------------------------------------------------------
 
 void llm_master_log(struct llm_master *master, int32_t level, const char *format, ...) {
-    char line[4096];
+    char line[LLM_MAX_LOG_LINE_BYTES];
     va_list args;
     if (!llm_master_logs(master, level)) {
         return;
@@ -46,6 +46,37 @@ void llm_master_log(struct llm_master *master, int32_t level, const char *format
     char clean[sizeof line];
     llm_error_text(clean, sizeof clean, (llm_str){line, n});
     master->options.log(master->options.log_ctx, level, clean, strlen(clean));
+}
+
+bool llm_master_listens(const struct llm_master *master, enum llm_log_event event) {
+    const llm_master_options *options = &master->options;
+    return (options->log != NULL || options->log_record != NULL) &&
+           llm_log_events[event].level >= options->log_level;
+}
+
+void llm_master_tell(struct llm_master *master, enum llm_log_event event, const struct llm_facts *facts) {
+    const llm_master_options *options = &master->options;
+    const struct llm_log_event_name *row = &llm_log_events[event];
+    if (!llm_master_listens(master, event)) {
+        return;
+    }
+    if (facts->cut) {
+        llm_metrics_count(master->metrics, LLM_COUNT_LOG_DROPPED, 1);
+    }
+    if (options->log_record != NULL) {
+        const llm_log_record record = {.size = (uint32_t)sizeof record,
+                                       .level = row->level,
+                                       .time_us = llm_clock_wall_us(),
+                                       .event = row->name,
+                                       .fields = facts->fields,
+                                       .n_fields = facts->n};
+        options->log_record(options->log_ctx, &record);
+    }
+    if (options->log != NULL) {
+        char line[LLM_MAX_LOG_LINE_BYTES];
+        const size_t n = llm_facts_line(facts, row->name, line, sizeof line);
+        options->log(options->log_ctx, row->level, line, n);
+    }
 }
 
 // ---- life ----------------------------------------------------------------------------------------------------------
@@ -122,9 +153,11 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     llm_status status = copy_options(master, options);
     master->health = llm_health_new(llm_clock_us());
     master->responses = llm_response_pool_new();
+    master->metrics = llm_metrics_new();
     master->plugins = llm_plugins_new(&master->host);
     if (status == LLM_OK) {
-        status = master->health != NULL && master->responses != NULL && master->plugins != NULL
+        status = master->health != NULL && master->responses != NULL && master->plugins != NULL &&
+                         master->metrics != NULL
                      ? build(master, &master->snapshot, &own)
                      : LLM_E_NOMEM;
     }
@@ -137,6 +170,7 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
         llm_error_copy(err, &own);
         return status;
     }
+    llm_master_observe_plugins(master);
     *ret = master;
     return LLM_OK;
 }
@@ -167,6 +201,7 @@ void llm_master_free(llm_master *master) {
     }
     llm_response_pool_unref(master->responses);
     llm_health_free(master->health);
+    llm_metrics_free(master->metrics);
     llm_arena_done(&master->options_arena);
     (void)pthread_mutex_destroy(&master->lock);
     (void)pthread_mutex_destroy(&master->reload);
@@ -182,8 +217,9 @@ struct llm_snapshot *llm_master_snapshot(struct llm_master *master) {
 
 llm_status llm_master_reload(llm_master *master, llm_error *err) {
     struct llm_snapshot *fresh;
+    llm_error own = LLM_ERROR_INIT;
     (void)pthread_mutex_lock(&master->reload);
-    const llm_status status = build(master, &fresh, err);
+    const llm_status status = build(master, &fresh, &own);
     if (status == LLM_OK) {
         (void)pthread_mutex_lock(&master->lock);
         struct llm_snapshot *old = master->snapshot;
@@ -195,7 +231,10 @@ llm_status llm_master_reload(llm_master *master, llm_error *err) {
             free_idle_loops(master);
         }
         llm_snapshot_unref(old);
+    } else {
+        llm_error_copy(err, &own);
     }
+    llm_master_observe_reload(master, status == LLM_OK ? NULL : &own);
     (void)pthread_mutex_unlock(&master->reload);
     return status;
 }

@@ -100,6 +100,9 @@ llm_status llm_response_add(struct llm_response *response, const llm_event *even
 // A chunk of the answer as the provider sent it; list: chunks of a stream.
 llm_status llm_response_add_raw(struct llm_response *response, llm_str text, bool list);
 
+// "stop", "length", ...  Static.
+const char *llm_finish_name(const struct llm_choice *choice);
+
 llm_status llm_response_add_attempt(struct llm_response *response, const struct llm_attempt *attempt);
 
 #endif

@@ -10,7 +10,7 @@
 
 static const char *const finish_names[] = {"stop", "length", "tool_calls", "content_filter", "other"};
 
-static const char *finish_name(const struct llm_choice *choice) {
+const char *llm_finish_name(const struct llm_choice *choice) {
     return choice->finish < sizeof finish_names / sizeof finish_names[0] ? finish_names[choice->finish]
                                                                          : "other";
 }
@@ -93,7 +93,7 @@ static void write_choice(llm_json_writer *w, const struct llm_response *r, size_
     write_tools(w, r, index);
     if (choice->finished) {
         llm_json_name(w, "finish_reason");
-        llm_json_cstring(w, finish_name(choice));
+        llm_json_cstring(w, llm_finish_name(choice));
         member(w, "native_finish_reason", choice->native);
     }
 }
@@ -336,7 +336,7 @@ const char *llm_response_get(const llm_response *r, const char *fact) {
         {"model", r->model.ptr},
         {"provider_model", r->provider_model.ptr},
         {"provider_request_id", r->request_id.ptr},
-        {"finish_reason", choice != NULL ? finish_name(choice) : NULL},
+        {"finish_reason", choice != NULL ? llm_finish_name(choice) : NULL},
         {"native_finish_reason", choice != NULL ? choice->native.ptr : NULL},
     };
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {

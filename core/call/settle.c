@@ -36,7 +36,7 @@ static void fill_error(struct llm_call *call) {
     if (call->error.status == LLM_OK || call->outcome == LLM_E_CANCELLED) {
         (void)llm_call_fail(call, call->outcome, "%s", plain_message(call->outcome));
     }
-    llm_provider_redact(call->route.provider, call->error.message, strlen(call->error.message));
+    llm_call_redact_text(call, call->error.message, strlen(call->error.message));
     if (call->error.request_id[0] == '\0' && r->request_id.ptr != NULL) {
         llm_error_text(call->error.request_id, sizeof call->error.request_id, r->request_id);
     }
@@ -83,11 +83,6 @@ enum llm_step_name llm_call_settle(struct llm_call *call) {
 enum llm_step_name llm_call_finish(struct llm_call *call) {
     struct llm_response *r = call->response;
     const llm_status status = r->error.status;
-    if (llm_master_logs(call->loop->master, LLM_LOG_INFO)) {
-        llm_master_log(call->loop->master, LLM_LOG_INFO, "call %llu: %s via %.*s, model %.*s, %llu us",
-                       (unsigned long long)call->id, llm_status_name(status), LLM_FMT(r->provider),
-                       LLM_FMT(r->provider_model), (unsigned long long)(r->end_us - r->start_us));
-    }
     llm_call_reuse_over(call);
     llm_call_observe_end(call);
     call->step = LLM_STEP_ENDED;

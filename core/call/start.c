@@ -63,6 +63,7 @@ static void call_clear(struct llm_call *call) {
     call->snapshot = NULL;
     call->response = NULL;
     call->worker = NULL;
+    call->series = call->series_now = NULL;
     call->gate = (struct llm_gate){0};
     call->error = (llm_error)LLM_ERROR_INIT;
     call->base64 = (struct llm_base64){0};
@@ -115,6 +116,7 @@ void llm_call_release(struct llm_call *call) {
         llm_codec_leave(call);
         call->job = NULL;
     }
+    llm_call_observe_end(call);
     loop->n_open -= call->ended ? 0 : 1;
     *(call->prev != NULL ? &call->prev->next : &loop->calls) = call->next;
     if (call->next != NULL) {
@@ -395,6 +397,7 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
                            status == LLM_E_NOMEM ? "out of memory" : llm_status_name(status));
         }
         llm_error_copy(err, &own);
+        llm_call_observe_refused(call, &own);
         call_drop(call);
         return status;
     }
@@ -419,6 +422,7 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
 enum llm_step_name llm_call_open(struct llm_call *call) {
     call->attempt_open = true;
     call->key = llm_provider_choose_key(call->route.provider, llm_clock_us());
+    llm_call_observe_open(call);
     if (call->generator->codec.open == NULL) {
         return llm_worker_start(call);
     }
