@@ -221,7 +221,9 @@ void llm_worker_drain(struct llm_call *call) {
     const bool done = w->done;
     const llm_status result = w->result;
     (void)pthread_mutex_unlock(&w->lock);
-    call->activity_us = llm_clock_us();
+    if (log.len > 0) {
+        llm_call_phase(call, LLM_PHASE_IDLE);
+    }
     llm_status status = play(call, &log);
     llm_buf_done(&log);
     if (status >= 0 && !done) {
