@@ -302,6 +302,10 @@ static void set_constant(struct llm_exchange *x) {
     (void)curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // Without it, stopping an exchange waits for a look-up that hangs, and the whole loop with it.
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->error);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
