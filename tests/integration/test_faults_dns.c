@@ -42,7 +42,11 @@ static int give(const char *address, const char *service, struct addrinfo **ret)
     if (both == NULL) {
         return EAI_MEMORY;
     }
-    const uint16_t port = htons((uint16_t)(service != NULL ? atoi(service) : 0));
+    uint16_t port = 0;
+    for (const char *digit = service; digit != NULL && *digit != '\0'; digit++) {
+        port = (uint16_t)(port * 10 + (*digit - '0'));
+    }
+    port = htons(port);
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = port};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = port};
     both->info.ai_socktype = SOCK_STREAM;

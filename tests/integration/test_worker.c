@@ -128,10 +128,11 @@ START_TEST(a_flood_stays_in_order) {
     const llm_query_args args = ask(&w, "flood");
     ck_assert_int_eq(llm_query(master, &args, &r, NULL), LLM_OK);
     const char *at = llm_response_content(r, NULL);
-    for (long i = 0; i < 20000; i++) {
-        char *end;
-        ck_assert_int_eq(strtol(at, &end, 10), i);
-        at = end + 1;
+    for (int i = 0; i < 20000; i++) {
+        char number[16];
+        const int n = snprintf(number, sizeof number, "%d ", i);
+        ck_assert_msg(strncmp(at, number, (size_t)n) == 0, "%d: %.20s", i, at);
+        at += n;
     }
     llm_response_free(r);
 }
