@@ -159,6 +159,10 @@ llm_status llm_path_user_config(struct llm_settings *settings, llm_str *ret, llm
     return xdg_dir(settings, "XDG_CONFIG_HOME", "/.config", "/llm-master", ret, err);
 }
 
+llm_status llm_path_user_state(struct llm_settings *settings, llm_str *ret, llm_error *err) {
+    return xdg_dir(settings, "XDG_STATE_HOME", "/.local/state", "/llm-master", ret, err);
+}
+
 // A list of directories that grows.
 struct dirs {
     struct llm_settings *settings;

@@ -33,5 +33,7 @@ llm_status llm_settings_find_dirs(struct llm_settings *settings, const llm_maste
 
 // $XDG_CONFIG_HOME/llm-master; absent ptr: there is none.  LLM_E_NOMEM.
 llm_status llm_path_user_config(struct llm_settings *settings, llm_str *ret, llm_error *err);
+// $XDG_STATE_HOME/llm-master, the same.
+llm_status llm_path_user_state(struct llm_settings *settings, llm_str *ret, llm_error *err);
 
 #endif

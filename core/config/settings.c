@@ -277,12 +277,19 @@ static llm_status take_base_urls(void *ctx, const struct llm_document *doc, llm_
 static llm_status take_document(struct llm_settings_builder *b, const struct llm_document *doc,
                                 llm_error *err) {
     static const struct llm_document_member members[] = {
-        {"$schema", take_schema},      {"aliases", take_aliases},
-        {"base_urls", take_base_urls}, {"breaker", llm_breaker_take},
-        {"ca_file", take_ca_file},     {"default_model", take_default_model},
-        {"keys", llm_keys_take},       {"plugin_dirs", take_plugin_dirs},
-        {"proxy", take_proxy},         {"retry_budget", llm_retry_budget_take},
-        {"timeouts", take_timeouts},   {NULL, NULL},
+        {"$schema", take_schema},
+        {"aliases", take_aliases},
+        {"base_urls", take_base_urls},
+        {"breaker", llm_breaker_take},
+        {"ca_file", take_ca_file},
+        {"default_model", take_default_model},
+        {"keys", llm_keys_take},
+        {"plugin_dirs", take_plugin_dirs},
+        {"proxy", take_proxy},
+        {"retry_budget", llm_retry_budget_take},
+        {"ledger", llm_ledger_settings_take},
+        {"timeouts", take_timeouts},
+        {NULL, NULL},
     };
     return llm_document_members(doc, doc->root, "the settings", members, b, err);
 }
@@ -396,6 +403,7 @@ llm_status llm_settings_read(const llm_master_options *options, struct llm_setti
     };
     struct llm_settings_builder b = {.settings = &settings};
     llm_status status = read_built_in(&b, err);
+    status = status == LLM_OK ? llm_ledger_settings_built_in(&b, err) : status;
     status = status == LLM_OK ? read_file(&b, options, err) : status;
     status = status == LLM_OK ? read_environment(&b, err) : status;
     status = status == LLM_OK ? read_options(&b, options, err) : status;
@@ -403,6 +411,7 @@ llm_status llm_settings_read(const llm_master_options *options, struct llm_setti
         status =
             llm_settings_find_dirs(&settings, options, b.plugin_dirs, b.n_plugin_dirs, note_dir, &b, err);
     }
+    status = status == LLM_OK ? llm_ledger_settings_finish(&b, err) : status;
     if (status != LLM_OK) {
         llm_settings_done(&settings);
         return status;

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "config/breaker.h"
+#include "config/ledger.h"
 
 // A key that the settings name for a provider: exactly one of value, file, command, env is present.
 struct llm_key_setting {
@@ -43,6 +44,7 @@ struct llm_settings {
     struct llm_retry_budget_settings retry_budget;
     const llm_header *base_urls; // provider -> base URL that takes the place of its file's
     size_t n_base_urls;
+    struct llm_ledger_settings ledger;
     const struct llm_setting_origin *origins;
     size_t n_origins;
 };

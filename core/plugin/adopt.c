@@ -276,3 +276,41 @@ llm_status llm_adopt(const llm_provider_descriptor *theirs, const struct llm_ado
     ret->descriptor = ours;
     return status;
 }
+
+static void LLM_CALL no_interrupt(llm_store *store) {
+    (void)store;
+}
+
+llm_status llm_adopt_store(const llm_store_descriptor *theirs, const struct llm_adopt_expected *expected,
+                           struct llm_arena *arena, const llm_store_descriptor **ret,
+                           struct llm_reason *why) {
+    if (theirs == NULL) {
+        return llm_refuse(why,
+                          "its entry gave NULL instead of a descriptor: return the address of a static one");
+    }
+    llm_store_descriptor *ours = llm_arena_new(arena, sizeof *ours);
+    if (ours == NULL) {
+        return LLM_E_NOMEM;
+    }
+    llm_status status =
+        copy_table(ours, sizeof *ours, theirs, LLM_END(llm_store_descriptor, check), "its descriptor", why);
+    if (status == LLM_OK) {
+        status = check_text("id", ours->id, expected->id, why);
+    }
+    if (status == LLM_OK) {
+        status = check_text("version", ours->version, expected->version, why);
+    }
+    const char *missing = ours->open == NULL     ? "open"
+                          : ours->close == NULL  ? "close"
+                          : ours->append == NULL ? "append"
+                          : ours->sums == NULL   ? "sums"
+                          : ours->rows == NULL   ? "rows"
+                          : ours->check == NULL  ? "check"
+                                                 : NULL;
+    if (status == LLM_OK && missing != NULL) {
+        status = llm_refuse(why, "its descriptor has no %s(): write it", missing);
+    }
+    ours->interrupt = ours->interrupt != NULL ? ours->interrupt : no_interrupt;
+    *ret = ours;
+    return status;
+}

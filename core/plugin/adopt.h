@@ -24,4 +24,8 @@ struct llm_adopted {
 llm_status llm_adopt(const llm_provider_descriptor *theirs, const struct llm_adopt_expected *expected,
                      struct llm_arena *arena, struct llm_adopted *ret, struct llm_reason *why);
 
+// The same for what a store's entry gave.  *ret: in the arena, no function is NULL.
+llm_status llm_adopt_store(const llm_store_descriptor *theirs, const struct llm_adopt_expected *expected,
+                           struct llm_arena *arena, const llm_store_descriptor **ret, struct llm_reason *why);
+
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "base/limits.h"
+#include "llm_store.h"
 #include "plugin/ownership.h"
 #include "plugin/rules.h"
 
@@ -12,10 +13,14 @@ int llm_inspect_open(int dir_fd, const char *name) {
 }
 
 static llm_status read_manifest(struct llm_elf *elf, struct llm_arena *arena, llm_str *ret,
-                                struct llm_reason *why) {
+                                bool *ret_is_store, struct llm_reason *why) {
     uint64_t at = 0;
     size_t len = 0;
-    const llm_status status = llm_elf_note(elf, LLM_NOTE_NAME, LLM_NOTE_TYPE, &at, &len, why);
+    llm_status status = llm_elf_note(elf, LLM_NOTE_NAME, LLM_NOTE_TYPE, &at, &len, why);
+    *ret_is_store = status == LLM_E_NOT_FOUND;
+    if (*ret_is_store) {
+        status = llm_elf_note(elf, LLM_NOTE_NAME, LLM_STORE_NOTE_TYPE, &at, &len, why);
+    }
     if (status == LLM_E_NOT_FOUND) {
         return llm_refuse(
             why, "it carries no manifest (ELF note %s): no plugin, or compiled without LLM_MANIFEST()",
@@ -50,11 +55,17 @@ llm_status llm_inspect(int fd, const struct stat *st, const llm_host *host, stru
     if (status == LLM_OK) {
         status = llm_elf_open(scratch, fd, NULL, (uint64_t)st->st_size, why);
     }
+    bool is_store = false;
     if (status == LLM_OK) {
-        status = read_manifest(scratch, arena, &ret->text, why);
+        status = read_manifest(scratch, arena, &ret->text, &is_store, why);
     }
     if (status == LLM_OK) {
         status = llm_manifest_read(ret->text, host, &ret->manifest, why);
+    }
+    if (status == LLM_OK && is_store != (ret->manifest.store.ptr != NULL)) {
+        status = llm_refuse(why, is_store ? "the manifest of a store has no \"store\": name it"
+                                          : "the manifest of a provider plugin has \"store\": remove it, "
+                                            "or write LLM_STORE_MANIFEST()");
     }
     if (status == LLM_OK) {
         status = llm_rules_check(scratch, &ret->manifest, &ret->uses_origin, why);

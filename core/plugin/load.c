@@ -16,8 +16,10 @@
 #include "plugin/registry.h"
 
 typedef const llm_provider_descriptor *(LLM_CALL *entry_fn)(void);
+typedef const llm_store_descriptor *(LLM_CALL *store_entry_fn)(void);
 
 #define ENTRY_NAME "llm_provider_entry_v1"
+#define STORE_ENTRY_NAME "llm_store_entry_v1"
 
 // ---- the file again -----------------------------------------------------------------------------------------
 
@@ -118,44 +120,22 @@ static llm_status map(struct llm_plugin *plugin, int fd, bool uses_origin, void 
     return LLM_OK;
 }
 
-static llm_status find_entry(void *handle, entry_fn *ret, struct llm_reason *why) {
-    void *symbol = dlsym(handle, ENTRY_NAME);
-    if (symbol == NULL) {
-        return llm_refuse(why, "the system does not find " ENTRY_NAME " in it: compile it again");
-    }
-    memcpy(ret, &symbol, sizeof *ret); // ISO C has no cast from data to function pointers
-    return LLM_OK;
+static llm_status find_entry(void *handle, const char *name, void **ret, struct llm_reason *why) {
+    *ret = dlsym(handle, name);
+    return *ret != NULL ? LLM_OK
+                        : llm_refuse(why, "the system does not find %s in it: compile it again", name);
 }
 
 // ---- loading ------------------------------------------------------------------------------------------------
 
-// The plugin's control is held.
-static llm_status load(struct llm_plugins *plugins, struct llm_plugin *plugin, struct llm_reason *why) {
-    int fd = -1;
-    bool uses_origin = false;
-    void *handle = NULL;
+static llm_status adopt_provider(struct llm_plugins *plugins, struct llm_plugin *plugin, void *symbol,
+                                 const struct llm_adopt_expected *expected, struct llm_reason *why) {
     entry_fn entry = NULL;
-    struct llm_manifest manifest;
-    llm_status status = open_checked(plugins, plugin, &fd, &uses_origin, why);
-    if (status != LLM_OK) {
-        return status;
-    }
-    status = map(plugin, fd, uses_origin, &handle, why);
-    (void)close(fd);
-    if (status == LLM_OK) {
-        status = find_entry(handle, &entry, why);
-    }
-    if (status == LLM_OK) {
-        status = llm_manifest_read(plugin->manifest, plugins->host, &manifest, why);
-    }
-    if (status != LLM_OK) {
-        return status;
-    }
+    memcpy(&entry, &symbol, sizeof entry); // ISO C has no cast from data to function pointers
     const llm_provider_descriptor *theirs = entry();
-    const struct llm_adopt_expected expected = {plugin->id, plugin->version, manifest.generators};
     struct llm_adopted adopted = {NULL, NULL, 0};
     (void)pthread_mutex_lock(&plugins->lock);
-    status = llm_adopt(theirs, &expected, &plugins->arena, &adopted, why);
+    const llm_status status = llm_adopt(theirs, expected, &plugins->arena, &adopted, why);
     (void)pthread_mutex_unlock(&plugins->lock);
     if (status != LLM_OK) {
         return status;
@@ -170,11 +150,51 @@ static llm_status load(struct llm_plugins *plugins, struct llm_plugin *plugin, s
     return LLM_OK;
 }
 
+static llm_status adopt_store(struct llm_plugins *plugins, struct llm_plugin *plugin, void *symbol,
+                              const struct llm_adopt_expected *expected, struct llm_reason *why) {
+    store_entry_fn entry = NULL;
+    memcpy(&entry, &symbol, sizeof entry);
+    const llm_store_descriptor *theirs = entry(), *ours = NULL;
+    (void)pthread_mutex_lock(&plugins->lock);
+    const llm_status status = llm_adopt_store(theirs, expected, &plugins->arena, &ours, why);
+    (void)pthread_mutex_unlock(&plugins->lock);
+    if (status == LLM_OK) {
+        plugin->store_descriptor = ours;
+    }
+    return status;
+}
+
+// The plugin's control is held.
+static llm_status load(struct llm_plugins *plugins, struct llm_plugin *plugin, struct llm_reason *why) {
+    int fd = -1;
+    bool uses_origin = false;
+    void *handle = NULL, *symbol = NULL;
+    struct llm_manifest manifest;
+    const bool is_store = plugin->store.ptr != NULL;
+    llm_status status = open_checked(plugins, plugin, &fd, &uses_origin, why);
+    if (status != LLM_OK) {
+        return status;
+    }
+    status = map(plugin, fd, uses_origin, &handle, why);
+    (void)close(fd);
+    if (status == LLM_OK) {
+        status = find_entry(handle, is_store ? STORE_ENTRY_NAME : ENTRY_NAME, &symbol, why);
+    }
+    if (status == LLM_OK) {
+        status = llm_manifest_read(plugin->manifest, plugins->host, &manifest, why);
+    }
+    if (status != LLM_OK) {
+        return status;
+    }
+    const struct llm_adopt_expected expected = {plugin->id, plugin->version, manifest.generators};
+    return (is_store ? adopt_store : adopt_provider)(plugins, plugin, symbol, &expected, why);
+}
+
 static llm_status fail_with_reason(const struct llm_plugin *plugin, llm_status status, llm_error *err) {
     return llm_fail(err, status, "plugin %s: %s", plugin->path, plugin->reason);
 }
 
-llm_status llm_plugin_load(struct llm_plugins *plugins, struct llm_plugin *plugin, llm_error *err) {
+static llm_status load_once(struct llm_plugins *plugins, struct llm_plugin *plugin, llm_error *err) {
     if (plugin->state == LLM_PLUGIN_LOADED) {
         return LLM_OK;
     }
@@ -203,4 +223,19 @@ llm_status llm_plugin_load(struct llm_plugins *plugins, struct llm_plugin *plugi
     case LLM_PLUGIN_SHADOWED: break;
     }
     return fail_with_reason(plugin, LLM_E_DENIED, err);
+}
+
+llm_status llm_plugin_load(struct llm_plugins *plugins, struct llm_plugin *plugin, llm_error *err) {
+    if (plugin->store.ptr != NULL) {
+        return llm_fail(err, LLM_E_DENIED, "plugin %s: it is a store, and no provider can use it",
+                        plugin->path);
+    }
+    return load_once(plugins, plugin, err);
+}
+
+llm_status llm_plugin_load_store(struct llm_plugins *plugins, struct llm_plugin *plugin, llm_error *err) {
+    if (plugin->manifest.ptr != NULL && plugin->store.ptr == NULL) {
+        return llm_fail(err, LLM_E_DENIED, "plugin %s: it is no store", plugin->path);
+    }
+    return load_once(plugins, plugin, err);
 }

@@ -5,8 +5,9 @@
 
 #include "base/limits.h"
 #include "llm_json.h"
+#include "llm_store.h"
 
-enum { MANIFEST, ID, VERSION, NAME, ABI, GENERATORS, NEEDS, PERMISSIONS, PROVIDERS, N_MEMBERS };
+enum { MANIFEST, ID, VERSION, NAME, ABI, GENERATORS, NEEDS, PERMISSIONS, PROVIDERS, STORE, N_MEMBERS };
 
 static const struct member {
     const char *name;
@@ -23,6 +24,7 @@ static const struct member {
     [NEEDS] = {"needs", '{', false, "{\"libraries\": []}"},
     [PERMISSIONS] = {"permissions", '[', false, "[]"},
     [PROVIDERS] = {"providers", '[', false, "[]"},
+    [STORE] = {"store", '"', false, "\"acme\""},
 };
 
 static llm_status pick_members(llm_str text, llm_str values[N_MEMBERS], struct llm_reason *why) {
@@ -117,15 +119,15 @@ static bool is_version(llm_str version) {
     return true;
 }
 
-static llm_status check_abi(llm_str abi, struct llm_reason *why) {
+static llm_status check_abi(llm_str abi, int64_t own, struct llm_reason *why) {
     int64_t major = 0;
     const llm_str value = llm_json_get(abi, "major");
     if (!llm_json_int64(value, &major)) {
         return llm_refuse(why, "manifest: \"abi\" has no \"major\": write \"abi\": %s", members[ABI].example);
     }
-    if (major != (int64_t)LLM_ABI_MAJOR) {
-        return llm_refuse(why, "it needs ABI %" PRId64 "; this core has ABI %u: use %s", major, LLM_ABI_MAJOR,
-                          major > (int64_t)LLM_ABI_MAJOR ? "a newer core" : "a newer version of the plugin");
+    if (major != own) {
+        return llm_refuse(why, "it needs ABI %" PRId64 "; this core has ABI %" PRId64 ": use %s", major, own,
+                          major > own ? "a newer core" : "a newer version of the plugin");
     }
     return LLM_OK;
 }
@@ -217,7 +219,15 @@ llm_status llm_manifest_read(llm_str text, const llm_host *host, struct llm_mani
         return llm_refuse(why, "manifest: the version %.*s is not like %s", LLM_FMT(values[VERSION]),
                           members[VERSION].example);
     }
-    if ((status = check_abi(values[ABI], why)) != LLM_OK ||
+    if (values[STORE].ptr != NULL) {
+        ret->store = llm_json_plain(values[STORE]);
+        if (!llm_manifest_is_name(ret->store)) {
+            return llm_refuse(why, "manifest: the store %.*s is no name: write it like %s",
+                              LLM_FMT(values[STORE]), members[STORE].example);
+        }
+    }
+    const int64_t own = ret->store.ptr != NULL ? (int64_t)LLM_STORE_ABI_MAJOR : (int64_t)LLM_ABI_MAJOR;
+    if ((status = check_abi(values[ABI], own, why)) != LLM_OK ||
         (status = check_permissions(values[PERMISSIONS], why)) != LLM_OK ||
         (status = check_needs(values[NEEDS], host, why)) != LLM_OK) {
         return status;

@@ -12,6 +12,7 @@ struct llm_manifest {
     llm_str name;        // JSON string; absent: none
     llm_str generators;  // JSON object, name -> operation; absent: none
     llm_str libraries;   // JSON array of strings; absent: none
+    llm_str store;       // the kind of store that it is, a name; absent: it is a provider plugin
 };
 
 // LLM_E_DENIED with the reason: no JSON, a required member missing or wrong, a newer manifest, another ABI major, a permission that

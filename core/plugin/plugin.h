@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "llm_provider.h"
+#include "llm_store.h"
 
 enum llm_plugin_state {
     LLM_PLUGIN_REFUSED,  // reason says why; its code never ran
@@ -36,6 +37,7 @@ struct llm_plugin {
     llm_str id, version,
         name; // NUL-terminated; absent when the manifest could not be read; name: the id when it has none
     llm_str manifest; // JSON text, valid, NUL-terminated; absent when it is not
+    llm_str store;    // what kind of store it is; absent: a provider plugin
     const char
         *reason; // one line that says what is wrong and what to do; NULL: nothing is.  Read it after state
     uint64_t dev, ino, size;
@@ -45,6 +47,8 @@ struct llm_plugin {
     // Set when LOADED.  Our own copy: no function of it is NULL, absent ones are stubs (instance_new gives NULL).
     const llm_provider_descriptor *descriptor;
     void *plugin; // what init() gave
+    const llm_store_descriptor
+        *store_descriptor; // of a store, in the place of these two; every function is set
     struct llm_plugin_generator *generators;
     size_t n_generators;
     pthread_mutex_t serial;    // held around [call] functions when the codec says LLM_CODEC_SERIAL
@@ -72,8 +76,11 @@ llm_status llm_plugins_scan(struct llm_plugins *plugins, const char *const *dirs
 
 // Load it if it is not loaded yet (any thread): check the file again, map exactly what was checked, take its tables over, init().
 // LLM_E_INTERNAL with the reason when that fails, now or earlier; LLM_E_DENIED with the reason: REFUSED or SHADOWED;
-// LLM_E_NOMEM: try again.
+// LLM_E_NOMEM: try again.  A store is refused: llm_plugin_load_store().
 llm_status llm_plugin_load(struct llm_plugins *plugins, struct llm_plugin *plugin, llm_error *err);
+
+// The same for a store: its descriptor is set then.  A provider plugin is refused.
+llm_status llm_plugin_load_store(struct llm_plugins *plugins, struct llm_plugin *plugin, llm_error *err);
 
 // It broke the contract: FAULTED from now on, with this reason.  Calls under way go on.
 void llm_plugin_fault(struct llm_plugin *plugin, const char *format, ...)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "plugin/rules.h"
 
+#include "llm_store.h"
+
 #define ENTRY_PREFIX "llm_provider_entry_v"
+#define STORE_ENTRY_PREFIX "llm_store_entry_v"
 
 // Patterns of DT_NEEDED names that every plugin may have.
 static const char *const libraries[] = {
@@ -103,6 +106,8 @@ static bool is_linker_name(llm_str name) {
 }
 
 struct exports {
+    llm_str prefix;     // of the entry's name
+    uint64_t own_major; // behind it
     bool has_entry;
     uint64_t other_major; // 0: none
 };
@@ -126,17 +131,17 @@ static llm_status check_symbol(struct llm_elf *elf, const struct llm_elf_symbol 
         return LLM_OK;
     }
     uint64_t major = 0;
-    if (!llm_str_starts(symbol->name, LLM_STR(ENTRY_PREFIX)) ||
-        !llm_str_uint(llm_str_cut(symbol->name, sizeof ENTRY_PREFIX - 1), UINT32_MAX, &major)) {
+    if (!llm_str_starts(symbol->name, exports->prefix) ||
+        !llm_str_uint(llm_str_cut(symbol->name, exports->prefix.len), UINT32_MAX, &major)) {
         return llm_refuse(why, "it exports %.*s besides its entry: compile it with -fvisibility=hidden",
                           LLM_FMT(symbol->name));
     }
-    if (major != LLM_ABI_MAJOR) {
+    if (major != exports->own_major) {
         exports->other_major = major;
         return LLM_OK;
     }
     if (symbol->type != STT_FUNC || !llm_elf_is_in(elf, symbol->value, PF_X)) {
-        return llm_refuse(why, "%.*s is not a function: define it as sdk/llm_provider.h declares it",
+        return llm_refuse(why, "%.*s is not a function: define it as its header in sdk/ declares it",
                           LLM_FMT(symbol->name));
     }
     exports->has_entry = true;
@@ -145,7 +150,11 @@ static llm_status check_symbol(struct llm_elf *elf, const struct llm_elf_symbol 
 
 llm_status llm_rules_check(struct llm_elf *elf, const struct llm_manifest *manifest, bool *ret_uses_origin,
                            struct llm_reason *why) {
-    struct exports exports = {false, 0};
+    const bool is_store = manifest->store.ptr != NULL;
+    struct exports exports = {
+        .prefix = is_store ? LLM_STR(STORE_ENTRY_PREFIX) : LLM_STR(ENTRY_PREFIX),
+        .own_major = is_store ? LLM_STORE_ABI_MAJOR : LLM_ABI_MAJOR,
+    };
     llm_status status = check_dynamic(elf, manifest, ret_uses_origin, why);
     for (uint32_t i = 1; status == LLM_OK && i < elf->n_symbols; i++) {
         struct llm_elf_symbol symbol;
@@ -159,11 +168,10 @@ llm_status llm_rules_check(struct llm_elf *elf, const struct llm_manifest *manif
     }
     if (exports.other_major != 0) {
         return llm_refuse(why, "it has the entry of ABI %u; this core has ABI %u: use %s",
-                          (unsigned)exports.other_major, LLM_ABI_MAJOR,
-                          exports.other_major > LLM_ABI_MAJOR ? "a newer core"
-                                                              : "a newer version of the plugin");
+                          (unsigned)exports.other_major, (unsigned)exports.own_major,
+                          exports.other_major > exports.own_major ? "a newer core"
+                                                                  : "a newer version of the plugin");
     }
-    return llm_refuse(
-        why, "it does not export " ENTRY_PREFIX "%u: define the entry as sdk/llm_provider.h declares it",
-        LLM_ABI_MAJOR);
+    return llm_refuse(why, "it does not export %.*s%u: define the entry as its header in sdk/ declares it",
+                      LLM_FMT(exports.prefix), (unsigned)exports.own_major);
 }

@@ -82,9 +82,9 @@ static llm_status make_object(struct scan *scan, const char *path, const struct 
 struct verdict {
     enum llm_plugin_state state; // REFUSED, SHADOWED or FOUND
     const char *reason;          // NULL: none
-    llm_str id, version, name, manifest;
+    llm_str id, version, name, manifest, store;
     uint32_t id_hash;
-    bool is_kept; // these four texts belong to the registry already
+    bool is_kept; // these texts belong to the registry already
 };
 
 static llm_status keep_texts(struct llm_arena *arena, struct llm_plugin *plugin,
@@ -93,10 +93,9 @@ static llm_status keep_texts(struct llm_arena *arena, struct llm_plugin *plugin,
         llm_str from;
         llm_str *to;
     } texts[] = {
-        {verdict->id, &plugin->id},
-        {verdict->version, &plugin->version},
-        {verdict->name, &plugin->name},
-        {verdict->manifest, &plugin->manifest},
+        {verdict->id, &plugin->id},       {verdict->version, &plugin->version},
+        {verdict->name, &plugin->name},   {verdict->manifest, &plugin->manifest},
+        {verdict->store, &plugin->store},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         *texts[i].to = verdict->is_kept ? texts[i].from : llm_arena_dup(arena, texts[i].from);
@@ -232,6 +231,7 @@ static llm_status inspect(struct scan *scan, const struct dir *dir, const char *
     verdict->id = inspection.manifest.id;
     verdict->version = inspection.manifest.version;
     verdict->manifest = inspection.text;
+    verdict->store = inspection.manifest.store;
     verdict->name = verdict->id;
     return decode_name(&scan->temp, inspection.manifest.name, &verdict->name);
 }
@@ -283,6 +283,7 @@ static llm_status look_at(struct scan *scan, const struct dir *dir, const char *
         verdict.version = before->version;
         verdict.name = before->name;
         verdict.manifest = before->manifest;
+        verdict.store = before->store;
         verdict.is_kept = true;
     }
     verdict.id_hash = hash_of(verdict.id);
