@@ -217,6 +217,7 @@ typedef void (*llm_span_fn)(void *ctx, const llm_span *span);
 #define LLM_MASTER_NO_ENVIRONMENT 1u  /* read no environment variable at all: only what is given here */
 #define LLM_MASTER_NO_CONFIG 2u       /* read no config.json and no user's providers.d, models.d */
 #define LLM_MASTER_NO_DEFAULT_DIRS 4u /* plugins only from plugin_dirs */
+#define LLM_MASTER_NO_LEDGER 8u       /* record no call, whatever the settings say; reports work */
 
 typedef struct llm_master_options {
     uint32_t size;
@@ -246,7 +247,8 @@ typedef struct llm_master_options {
  * A plugin or a provider file that is refused is not an error: see llm_master_describe("plugins"). */
 LLM_API llm_status llm_master_new(const llm_master_options *options, llm_master **ret_master, llm_error *err);
 
-/* No call, loop or response of it may be left but responses. */
+/* No call, loop or response of it may be left but responses.  Rows of the ledger that wait are written, within 5 s; those that cannot
+ * be are lost, and the log says how many. */
 LLM_API void llm_master_free(llm_master *master);
 
 /* [any] Read everything again; calls under way finish on what they began with.  On failure nothing changes. */
@@ -268,6 +270,33 @@ LLM_API void llm_master_log_dropped(llm_master *master, uint64_t n);
 
 /* [any] Free what llm_master_describe, llm_master_metrics, llm_response_json or llm_fetch gave. */
 LLM_API void llm_free(void *p);
+
+/* ---- the ledger: docs/ledger.md ------------------------------------------------------------------- */
+
+/* [any] Wait until the rows of all calls that ended before are safe.  LLM_OK also without a ledger.
+ * LLM_E_TIMEOUT: not within timeout_ms; the message says why.  LLM_E_DENIED: in a child process that was forked. */
+LLM_API llm_status llm_master_flush(llm_master *master, uint32_t timeout_ms, llm_error *err);
+
+typedef struct llm_usage_args {
+    uint32_t size;
+    uint32_t flags;   /* 0 */
+    const char *what; /* NULL: "sums"; "calls": one by one; "check": is the store intact */
+    const char
+        *by; /* sums by these, separated by ',': day provider model operation tag key status; NULL: one */
+    int64_t since_us;     /* calls that began then or later, since 1970, UTC; 0: all */
+    int64_t until_us;     /* calls that began before that; 0: all */
+    int32_t day_offset_s; /* added to UTC to find the day */
+    uint32_t limit;       /* calls: at most so many; 0: 1000 */
+    const char *after;    /* calls: only those behind this one, an id; NULL: from the first */
+    const char *provider, *model, *operation, *tag, *key, *status; /* NULL: all; "": calls without one */
+} llm_usage_args;
+
+/* [any] What the ledger knows, as one JSON document (docs/ledger.md), NUL-terminated; free with llm_free().  Opens the store for
+ * reading; blocks.  args NULL: one sum over all.
+ * LLM_E_NOT_FOUND: the settings name no ledger.  LLM_E_INVALID_REQUEST: args.  LLM_E_CONFIG: the store cannot be opened.
+ * LLM_E_LIMIT: too much for one document.  LLM_E_NOMEM.  Else what the store says. */
+LLM_API llm_status llm_master_usage(llm_master *master, const llm_usage_args *args, char **ret_json,
+                                    size_t *ret_len, llm_error *err);
 
 /* ---- a query ------------------------------------------------------------------------------------- */
 
@@ -462,7 +491,7 @@ LLM_API const llm_usage *llm_response_usage(const llm_response *response);
 /* [any] pico-USD, or -1 when the model has no price.  ret_source: LLM_COST_*, nullable. */
 LLM_API int64_t llm_response_cost(const llm_response *response, uint32_t *ret_source);
 
-/* [any] Facts: "id" "operation" "provider" "model" "provider_model" "finish_reason" "native_finish_reason"
+/* [any] Facts: "id" "call_id" (the ledger's) "operation" "provider" "model" "provider_model" "finish_reason" "native_finish_reason"
  * "provider_request_id"; NULL when unknown. */
 LLM_API const char *llm_response_get(const llm_response *response, const char *fact);
 

@@ -3,7 +3,8 @@
 """What the built objects export and need: check_symbols.py BUILD
 
 The library exports the LLM_API functions of llm_master.h and nothing else; a plugin exports llm_provider_entry_v1 and
-nothing else, carries its manifest, and needs neither the library nor a network library."""
+nothing else, carries its manifest, and needs neither the library nor a network library.  A store (store_*.so) exports
+llm_store_entry_v1 and may need the library of its database."""
 import glob
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import tree
 
 ENTRY = "llm_provider_entry_v1"
+STORE_ENTRY = "llm_store_entry_v1"
 LINKER_MADE = {"_init", "_fini", "__bss_start", "_edata", "_end"}
 PLUGINS_MAY_NEED = re.compile(r"^(libc|libm|libcjson|libgcc_s|ld-linux.*|libasan|libubsan|libtsan|libc\.musl.*)\.so")
 
@@ -43,14 +45,16 @@ def check_library(path, findings):
 
 def check_plugin(path, findings):
     name = os.path.basename(path)
-    for symbol in sorted(exported(path) - {ENTRY}):
-        findings.add(name, 0, f"exports {symbol}: compile with -fvisibility=hidden; {ENTRY} is the only export")
-    if ENTRY not in exported(path):
-        findings.add(name, 0, f"does not export {ENTRY}")
+    store = name.startswith("store_")
+    entry = STORE_ENTRY if store else ENTRY
+    for symbol in sorted(exported(path) - {entry}):
+        findings.add(name, 0, f"exports {symbol}: compile with -fvisibility=hidden; {entry} is the only export")
+    if entry not in exported(path):
+        findings.add(name, 0, f"does not export {entry}")
     if "LLMMaster" not in run("readelf", "-n", "-W", path):
         findings.add(name, 0, "carries no manifest note: use LLM_MANIFEST")
     for needed in re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", "-W", path)):
-        if not PLUGINS_MAY_NEED.match(needed):
+        if not PLUGINS_MAY_NEED.match(needed) and not (store and needed.startswith("libsqlite3.")):
             findings.add(name, 0, f"needs {needed}: a plugin is a codec, what it needs comes from the host")
 
 

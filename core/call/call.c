@@ -100,6 +100,7 @@ static uint64_t phase_deadline(const struct llm_call *call) {
     case LLM_PHASE_WAIT: return call->wait_until_us;
     case LLM_PHASE_FIRST_BYTE: return call->activity_us + (uint64_t)call->first_byte_ms * 1000;
     case LLM_PHASE_IDLE: return call->activity_us + (uint64_t)call->idle_ms * 1000;
+    case LLM_PHASE_RECORD:
     case LLM_PHASE_NONE: break;
     }
     return UINT64_MAX;
@@ -123,6 +124,10 @@ void llm_call_on_timer(struct llm_timer *timer) {
     struct llm_call *call = (struct llm_call *)(void *)((char *)timer - offsetof(struct llm_call, timer));
     const uint64_t now = call->loop->reactor.now_us;
     if (call->phase == LLM_PHASE_NONE) {
+        return;
+    }
+    if (call->phase == LLM_PHASE_RECORD) {
+        llm_call_record_late(call);
         return;
     }
     if (now >= call->total_until_us) {

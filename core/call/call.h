@@ -45,6 +45,7 @@ struct llm_master {
     struct llm_response_pool *responses;
     struct llm_health *health; // of providers and keys; outlives reloads
     struct llm_metrics *metrics;
+    struct llm_recorder *recorder; // the ledger
     _Atomic uint64_t next_id;
     uint64_t id_seed;
     llm_host host;
@@ -116,7 +117,7 @@ enum llm_step_name { // what a call does next
     LLM_STEP_ENDED,
 };
 
-enum llm_phase { LLM_PHASE_NONE, LLM_PHASE_WAIT, LLM_PHASE_FIRST_BYTE, LLM_PHASE_IDLE };
+enum llm_phase { LLM_PHASE_NONE, LLM_PHASE_WAIT, LLM_PHASE_FIRST_BYTE, LLM_PHASE_IDLE, LLM_PHASE_RECORD };
 
 enum llm_delivery { LLM_DELIVER_CALLBACK, LLM_DELIVER_PULL };
 
@@ -210,8 +211,12 @@ struct llm_call {
     struct llm_response *response;
     struct llm_worker *worker;
 
-    struct llm_series *series;     // where it is counted as under way; NULL: it is not
-    struct llm_series *series_now; // of the last attempt
+    struct llm_series *series;         // where it is counted as under way; NULL: it is not
+    struct llm_series *series_now;     // of the last attempt
+    struct llm_recorder_use *recorder; // NULL: no ledger
+    struct llm_ledger_row *row;        // its place in the ledger, until it is committed
+    struct llm_ledger_row *waiting_row;
+    atomic_int recorded; // private to record.c: waits for its row, or knows that it is safe
 };
 
 // Everything that can be refused before anything is sent; on LLM_OK the call is in its loop.
@@ -248,6 +253,18 @@ void llm_call_attempt_over(struct llm_call *call);
 void llm_call_admit_over(struct llm_call *call);
 // Waits no longer: it was cancelled or timed out.  Idempotent.
 void llm_call_admit_cancel(struct llm_call *call);
+// A place in the ledger for a call that is about to begin; LLM_OK also without a ledger.  Else as llm_ledger_begin().
+llm_status llm_call_record_begin(struct llm_call *call, llm_error *err);
+// The call is gone, whether it was recorded or not.  Idempotent.
+void llm_call_record_drop(struct llm_call *call);
+// Its row became safe: it goes on.
+bool llm_call_record_is_safe(struct llm_call *call);
+// It does not wait for its row any more.  Idempotent.
+void llm_call_record_forget(struct llm_call *call);
+// It has waited long enough.
+void llm_call_record_late(struct llm_call *call);
+// [writer] The row of this call (waiter) is safe.
+void llm_call_record_safe(void *waiter);
 // The call is over: keep the answer when it may be kept, let those go on that share it.
 void llm_call_reuse_over(struct llm_call *call);
 // What is counted and told to the host's listeners.

@@ -96,7 +96,7 @@ static void take_attention(struct llm_loop *loop) {
         if (call->worker != NULL) {
             llm_worker_drain(call);
         }
-        if (atomic_load(&call->cancel_asked)) {
+        if (atomic_load(&call->cancel_asked) || llm_call_record_is_safe(call)) {
             llm_loop_queue(call);
         }
         call = next;
@@ -113,6 +113,7 @@ static void enter(struct llm_loop *loop) {
 static void bury(struct llm_call *call) {
     if (!call->freed) {
         call->freed = true;
+        llm_call_record_forget(call); // nobody puts it into loop->cancels for that from now on
         call->grave_next = call->loop->graves;
         call->loop->graves = call;
     }

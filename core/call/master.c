@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "call/call.h"
+#include "call/recorder.h"
 
 // ---- what plugins get ----------------------------------------------------------------------------------------------
 
@@ -155,11 +156,15 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     master->responses = llm_response_pool_new();
     master->metrics = llm_metrics_new();
     master->plugins = llm_plugins_new(&master->host);
+    master->recorder = llm_recorder_new(master);
     if (status == LLM_OK) {
         status = master->health != NULL && master->responses != NULL && master->plugins != NULL &&
-                         master->metrics != NULL
+                         master->metrics != NULL && master->recorder != NULL
                      ? build(master, &master->snapshot, &own)
                      : LLM_E_NOMEM;
+    }
+    if (status == LLM_OK) {
+        status = llm_recorder_configure(master->recorder, master->snapshot, &own);
     }
     if (status != LLM_OK) {
         llm_master_free(master);
@@ -193,6 +198,7 @@ void llm_master_free(llm_master *master) {
         return;
     }
     free_idle_loops(master);
+    llm_recorder_free(master->recorder);
     if (master->snapshot != NULL) {
         llm_snapshot_unref(master->snapshot);
     }
@@ -219,7 +225,10 @@ llm_status llm_master_reload(llm_master *master, llm_error *err) {
     struct llm_snapshot *fresh;
     llm_error own = LLM_ERROR_INIT;
     (void)pthread_mutex_lock(&master->reload);
-    const llm_status status = build(master, &fresh, &own);
+    llm_status status = build(master, &fresh, &own);
+    if (status == LLM_OK && (status = llm_recorder_configure(master->recorder, fresh, &own)) != LLM_OK) {
+        llm_snapshot_unref(fresh);
+    }
     if (status == LLM_OK) {
         (void)pthread_mutex_lock(&master->lock);
         struct llm_snapshot *old = master->snapshot;

@@ -98,7 +98,8 @@ static void response_clear(struct llm_response *r) {
     llm_buf_reset(&r->raw, KEEP_BYTES);
     llm_arena_reset(&r->arena, KEEP_BYTES);
     r->collect = r->raw_is_list = r->truncated = r->got_output = r->local = r->has_usage = false;
-    r->operation = r->provider = r->model = r->provider_model = r->id = r->request_id = (llm_str){NULL, 0};
+    r->operation = r->provider = r->model = r->provider_model = r->id = r->request_id = r->call_id =
+        (llm_str){NULL, 0};
     r->n_choices = r->n_tools = r->n_blobs = r->n_vectors = r->n_warnings = 0;
     r->warnings = r->kinds = NULL;
     r->attempts = NULL;

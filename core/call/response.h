@@ -63,6 +63,7 @@ struct llm_response {
     struct llm_arena arena;
     bool collect, raw_is_list, truncated, got_output, local;
     llm_str operation, provider, model, provider_model, id, request_id;
+    llm_str call_id; // the ledger's; NUL-terminated
     struct llm_choice *choices;
     size_t n_choices, ready_choices, cap_choices;
     struct llm_tool_call *tools;

@@ -331,6 +331,7 @@ const char *llm_response_get(const llm_response *r, const char *fact) {
         const char *value;
     } facts[] = {
         {"id", r->id.ptr},
+        {"call_id", r->call_id.ptr},
         {"operation", r->operation.ptr},
         {"provider", r->provider.ptr},
         {"model", r->model.ptr},

@@ -64,6 +64,7 @@ static void call_clear(struct llm_call *call) {
     call->response = NULL;
     call->worker = NULL;
     call->series = call->series_now = NULL;
+    call->waiting_row = NULL;
     call->gate = (struct llm_gate){0};
     call->error = (llm_error)LLM_ERROR_INIT;
     call->base64 = (struct llm_base64){0};
@@ -84,6 +85,7 @@ static void call_destroy(struct llm_call *call) {
 
 static void call_drop(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
+    llm_call_record_drop(call);
     llm_response_free(call->response);
     if (call->snapshot != NULL) {
         llm_snapshot_unref(call->snapshot);
@@ -109,6 +111,7 @@ void llm_call_pool_free(struct llm_loop *loop) {
 void llm_call_release(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     llm_call_abort(call, LLM_E_CANCELLED);
+    llm_call_advance(call); // without events: it is settled and recorded like every other
     llm_loop_unqueue(call);
     if (call->job != NULL) {
         llm_codec_enter(call);
@@ -313,6 +316,7 @@ static llm_status name_response(struct llm_call *call, llm_str model) {
     char name[sizeof "llm-" + LLM_ID_TEXT] = "llm-";
     llm_id_text(&call->name, name + 4);
     r->id = llm_arena_dup(arena, llm_str_from(name));
+    r->call_id = llm_str_cut(r->id, r->id.ptr != NULL ? 4 : 0);
     r->local = llm_url_is_loopback(call->route.provider->base_url);
     return r->operation.ptr != NULL && r->provider.ptr != NULL && r->id.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
 }
@@ -368,7 +372,8 @@ static llm_status prepare(struct llm_call *call, const llm_query_args *args, llm
         return status;
     }
     take_limits(call, args);
-    return name_response(call, model);
+    status = name_response(call, model);
+    return status == LLM_OK ? llm_call_record_begin(call, err) : status;
 }
 
 llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum llm_delivery delivery,

@@ -41,7 +41,7 @@ compiles() {
     result $? "$* as $standard ($compiler)"
 }
 
-headers='llm_provider.h llm_json.h llm_master.h'
+headers='llm_provider.h llm_store.h llm_json.h llm_master.h'
 for standard in c99 c11 c17 c++11 c++17; do
     case $standard in
         c++*) compiler=$cxx language=c++ ;;
