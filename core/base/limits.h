@@ -51,5 +51,7 @@
 #define LLM_MAX_LEDGER_BATCH 512u        // rows of one transaction
 #define LLM_MAX_ROW_TEXT_BYTES 2560u     // all texts of a row
 #define LLM_MAX_RETRY_AFTER_MS 86400000u // a day: longer advice is clamped
+#define LLM_MAX_LIMITS 1024u             // limits in the settings: each bounded number is one
+#define LLM_MAX_LIMIT_COUNTERS 8192u     // counters of limits ("each": one a distinct value): 6 MiB at most
 
 #endif

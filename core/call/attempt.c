@@ -256,6 +256,10 @@ static void begin_answer(struct llm_call *call) {
 }
 
 enum llm_step_name llm_call_encode(struct llm_call *call) {
+    if (call->generator->codec.open == NULL) {
+        call->admission.sent = true;
+        return llm_worker_start(call);
+    }
     llm_request_reset(call);
     llm_codec_enter(call);
     const llm_status status =
@@ -374,6 +378,7 @@ enum llm_step_name llm_call_exchange(struct llm_call *call) {
             log_request(call, &http);
         }
         call->step = LLM_STEP_PAUSE;
+        call->admission.sent = true;
         llm_call_phase(call, LLM_PHASE_FIRST_BYTE);
         status = call->loop->master->options.transport != NULL
                      ? use_transport(call, &http)

@@ -97,7 +97,8 @@ llm_str llm_call_redact(struct llm_call *call, llm_str text, char *buf, size_t s
 
 static uint64_t phase_deadline(const struct llm_call *call) {
     switch (call->phase) {
-    case LLM_PHASE_WAIT: return call->wait_until_us;
+    case LLM_PHASE_WAIT:
+    case LLM_PHASE_TURN: return call->wait_until_us;
     case LLM_PHASE_FIRST_BYTE: return call->activity_us + (uint64_t)call->first_byte_ms * 1000;
     case LLM_PHASE_IDLE: return call->activity_us + (uint64_t)call->idle_ms * 1000;
     case LLM_PHASE_RECORD:
@@ -138,6 +139,11 @@ void llm_call_on_timer(struct llm_timer *timer) {
     }
     if (now < phase_deadline(call)) {
         arm(call);
+        return;
+    }
+    if (call->phase == LLM_PHASE_TURN) { // admit looks again
+        call->phase = LLM_PHASE_NONE;
+        llm_loop_queue(call);
         return;
     }
     if (call->phase == LLM_PHASE_WAIT) {

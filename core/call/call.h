@@ -32,6 +32,7 @@
 #include "observe/facts.h"
 #include "observe/metrics.h"
 #include "state/health.h"
+#include "state/limits.h"
 
 // ---- the master --------------------------------------------------------------------------------------------------
 
@@ -43,6 +44,7 @@ struct llm_master {
     pthread_mutex_t reload; // one reload at a time
     struct llm_plugins *plugins;
     struct llm_response_pool *responses;
+    struct llm_limits *limits;
     struct llm_health *health; // of providers and keys; outlives reloads
     struct llm_metrics *metrics;
     struct llm_recorder *recorder; // the ledger
@@ -100,6 +102,8 @@ void llm_loop_give(struct llm_loop *loop);
 // Let call be advanced in the next round of its loop.
 void llm_loop_queue(struct llm_call *call);
 void llm_loop_unqueue(struct llm_call *call);
+// Nobody else may attend to it any more: take it off the list of those who were.
+void llm_loop_unlist(struct llm_call *call);
 
 // ---- calls -------------------------------------------------------------------------------------------------------
 
@@ -117,7 +121,14 @@ enum llm_step_name { // what a call does next
     LLM_STEP_ENDED,
 };
 
-enum llm_phase { LLM_PHASE_NONE, LLM_PHASE_WAIT, LLM_PHASE_FIRST_BYTE, LLM_PHASE_IDLE, LLM_PHASE_RECORD };
+enum llm_phase {
+    LLM_PHASE_NONE,
+    LLM_PHASE_WAIT,
+    LLM_PHASE_TURN,
+    LLM_PHASE_FIRST_BYTE,
+    LLM_PHASE_IDLE,
+    LLM_PHASE_RECORD
+};
 
 enum llm_delivery { LLM_DELIVER_CALLBACK, LLM_DELIVER_PULL };
 
@@ -142,6 +153,19 @@ struct llm_draft {
     size_t body_bytes;
     char *secret; // the line or URL that holds the credential: wiped after the exchange
     size_t secret_len;
+};
+
+// What limits have to do with an attempt.  docs/policies.md says what is reserved and what counts in the end.
+struct llm_admission {
+    struct llm_wait wait;
+    uint32_t max_wait_ms;
+    bool asked, admitted; // something is reserved or waited for; it is reserved, and the attempt goes on
+    bool sent;            // something may have reached the provider
+    bool has_usage;       // the provider said what was used
+    int64_t input_tokens, output_tokens; // as estimated before it
+    uint64_t output_bytes;               // of text that came
+    uint32_t blobs;                      // that came
+    uint64_t waited_us;                  // all attempts of the call together
 };
 
 struct llm_queued; // an event that waits for llm_call_next()
@@ -186,6 +210,7 @@ struct llm_call {
     llm_step job_step;
     uint32_t exchanges;
 
+    struct llm_admission admission;
     struct llm_draft draft;
     struct llm_exchange *exchange;
     struct llm_frames frames;
@@ -253,6 +278,10 @@ void llm_call_attempt_over(struct llm_call *call);
 void llm_call_admit_over(struct llm_call *call);
 // Waits no longer: it was cancelled or timed out.  Idempotent.
 void llm_call_admit_cancel(struct llm_call *call);
+// Output or usage that came, for what is settled.
+void llm_call_admit_see(struct llm_call *call, const llm_event *event);
+// The limits of a snapshot are in force from now on.  LLM_E_NOMEM: nothing changed.
+llm_status llm_master_limits(struct llm_master *master, const struct llm_snapshot *snapshot);
 // A place in the ledger for a call that is about to begin; LLM_OK also without a ledger.  Else as llm_ledger_begin().
 llm_status llm_call_record_begin(struct llm_call *call, llm_error *err);
 // The call is gone, whether it was recorded or not.  Idempotent.

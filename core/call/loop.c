@@ -87,7 +87,7 @@ static void advance_ready(struct llm_loop *loop) {
     }
 }
 
-// Calls that another thread asked us to look at: cancelled, or their worker has something.
+// Calls that another thread asked us to look at: cancelled, admitted by a limit, or their worker has something.
 static void take_attention(struct llm_loop *loop) {
     struct llm_call *call = atomic_exchange(&loop->cancels, NULL);
     while (call != NULL) {
@@ -96,7 +96,8 @@ static void take_attention(struct llm_loop *loop) {
         if (call->worker != NULL) {
             llm_worker_drain(call);
         }
-        if (atomic_load(&call->cancel_asked) || llm_call_record_is_safe(call)) {
+        if (atomic_load(&call->cancel_asked) || call->step == LLM_STEP_ADMIT ||
+            llm_call_record_is_safe(call)) {
             llm_loop_queue(call);
         }
         call = next;
@@ -136,6 +137,7 @@ static void leave(struct llm_loop *loop) {
         loop->depth++; // closing a job may not run into here again
         reap(loop);
         loop->depth--;
+        take_attention(loop); // what they gave back let others in
     }
     llm_reactor_settle(&loop->reactor, loop->ready_first != NULL);
     atomic_store(&loop->running, false);
@@ -152,7 +154,7 @@ int llm_loop_run(llm_loop *loop, int timeout_ms) {
     if (llm_reactor_fire(&loop->reactor) > 0) {
         advance_ready(loop);
     }
-    if (loop->progress != before || loop->ready_first != NULL) {
+    if (loop->progress != before || loop->ready_first != NULL || atomic_load(&loop->cancels) != NULL) {
         timeout_ms = 0;
     }
     if (loop->reactor.epoll_fd >= 0) {
@@ -233,6 +235,22 @@ void llm_call_attend(struct llm_call *call) {
     }
     if (!atomic_load(&loop->running) || !pthread_equal(atomic_load(&loop->thread), pthread_self())) {
         llm_reactor_wake(&loop->reactor);
+    }
+}
+
+void llm_loop_unlist(struct llm_call *call) {
+    struct llm_loop *loop = call->loop;
+    if (!atomic_load(&call->cancel_listed)) {
+        return;
+    }
+    struct llm_call *others = atomic_exchange(&loop->cancels, NULL);
+    while (others != NULL) {
+        struct llm_call *next = others->cancel_next;
+        atomic_store(&others->cancel_listed, false);
+        if (others != call) {
+            llm_call_attend(others);
+        }
+        others = next;
     }
 }
 

@@ -156,16 +156,18 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     master->responses = llm_response_pool_new();
     master->metrics = llm_metrics_new();
     master->plugins = llm_plugins_new(&master->host);
+    master->limits = llm_limits_new(NULL, NULL);
     master->recorder = llm_recorder_new(master);
     if (status == LLM_OK) {
         status = master->health != NULL && master->responses != NULL && master->plugins != NULL &&
-                         master->metrics != NULL && master->recorder != NULL
+                         master->metrics != NULL && master->recorder != NULL && master->limits != NULL
                      ? build(master, &master->snapshot, &own)
                      : LLM_E_NOMEM;
     }
     if (status == LLM_OK) {
         status = llm_recorder_configure(master->recorder, master->snapshot, &own);
     }
+    status = status == LLM_OK ? llm_master_limits(master, master->snapshot) : status;
     if (status != LLM_OK) {
         llm_master_free(master);
         if (own.status == LLM_OK) {
@@ -205,6 +207,7 @@ void llm_master_free(llm_master *master) {
     if (master->plugins != NULL) {
         llm_plugins_free(master->plugins);
     }
+    llm_limits_free(master->limits);
     llm_response_pool_unref(master->responses);
     llm_health_free(master->health);
     llm_metrics_free(master->metrics);
@@ -228,6 +231,9 @@ llm_status llm_master_reload(llm_master *master, llm_error *err) {
     llm_status status = build(master, &fresh, &own);
     if (status == LLM_OK && (status = llm_recorder_configure(master->recorder, fresh, &own)) != LLM_OK) {
         llm_snapshot_unref(fresh);
+    } else if (status == LLM_OK && llm_master_limits(master, fresh) != LLM_OK) {
+        llm_snapshot_unref(fresh);
+        status = llm_fail(&own, LLM_E_NOMEM, "out of memory");
     }
     if (status == LLM_OK) {
         (void)pthread_mutex_lock(&master->lock);

@@ -76,9 +76,13 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
     event->size = (uint32_t)sizeof *event;
     if (is_output(event->type)) {
         r->got_output = true;
+        llm_call_admit_see(call, event);
         if (r->first_us == 0) {
             r->first_us = llm_clock_us();
         }
+    }
+    if (event->type == LLM_EVENT_USAGE) {
+        llm_call_admit_see(call, event);
     }
     llm_status status = llm_response_add(r, event);
     if (status != LLM_OK) {

@@ -66,6 +66,8 @@ static void call_clear(struct llm_call *call) {
     call->series = call->series_now = NULL;
     call->waiting_row = NULL;
     call->gate = (struct llm_gate){0};
+    call->admission = (struct llm_admission){
+        .wait = {.takes = call->admission.wait.takes, .cap_takes = call->admission.wait.cap_takes}};
     call->error = (llm_error)LLM_ERROR_INIT;
     call->base64 = (struct llm_base64){0};
 }
@@ -77,6 +79,7 @@ static void call_destroy(struct llm_call *call) {
     llm_buf_done(&call->draft.body);
     llm_buf_done(&call->error_body);
     llm_buf_done(&call->scratch);
+    llm_wait_done(&call->admission.wait);
     llm_mem_free(call->draft.lines);
     llm_mem_free(call->draft.pieces);
     llm_mem_free(call->draft.slices);
@@ -112,6 +115,7 @@ void llm_call_release(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     llm_call_abort(call, LLM_E_CANCELLED);
     llm_call_advance(call); // without events: it is settled and recorded like every other
+    llm_loop_unlist(call);
     llm_loop_unqueue(call);
     if (call->job != NULL) {
         llm_codec_enter(call);
@@ -281,6 +285,11 @@ static void take_limits(struct llm_call *call, const llm_query_args *args) {
         args->first_byte_timeout_ms != 0 ? args->first_byte_timeout_ms : settings->first_byte_timeout_ms;
     call->idle_ms = args->idle_timeout_ms != 0 ? args->idle_timeout_ms : settings->idle_timeout_ms;
     call->total_ms = args->total_timeout_ms != 0 ? args->total_timeout_ms : settings->total_timeout_ms;
+    call->admission.max_wait_ms =
+        LLM_HAS(llm_query_args, args, max_wait_ms) ? args->max_wait_ms : settings->limits.max_wait_ms;
+    if ((args->flags & LLM_QUERY_NO_WAIT) != 0) {
+        call->admission.max_wait_ms = 0;
+    }
 }
 
 static llm_status find_route(struct llm_call *call, const llm_query_args *args, llm_str model,
@@ -428,8 +437,8 @@ enum llm_step_name llm_call_open(struct llm_call *call) {
     call->attempt_open = true;
     call->key = llm_provider_choose_key(call->route.provider, llm_clock_us());
     llm_call_observe_open(call);
-    if (call->generator->codec.open == NULL) {
-        return llm_worker_start(call);
+    if (call->generator->codec.open == NULL) { // its thread starts when it is admitted
+        return LLM_STEP_ADMIT;
     }
     llm_codec_enter(call);
     const llm_status status =

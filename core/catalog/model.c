@@ -18,9 +18,11 @@ struct making {
     struct llm_rates_draft rates;
     llm_str *operations;
     size_t n_operations;
+    const struct llm_document *stated_doc; // "limits" waits until the id is known
+    llm_str stated;
 };
 
-enum member_kind { ID, PRICES, OPERATION, LIMIT, ALIASES, FOR_PEOPLE };
+enum member_kind { ID, PRICES, OPERATION, LIMIT, STATED, ALIASES, FOR_PEOPLE };
 
 // at: of a limit, in struct llm_model.
 static const struct member {
@@ -40,7 +42,7 @@ static const struct member {
     {LLM_STR_INIT("notes"), FOR_PEOPLE, 0},
     {LLM_STR_INIT("source"), FOR_PEOPLE, 0},
     {LLM_STR_INIT("as_of"), FOR_PEOPLE, 0},
-    {LLM_STR_INIT("limits"), FOR_PEOPLE, 0},
+    {LLM_STR_INIT("limits"), STATED, 0},
     {LLM_STR_INIT("custom"), FOR_PEOPLE, 0},
 };
 
@@ -118,6 +120,10 @@ static llm_status read_member(struct making *m, const struct llm_source_member *
         return llm_document_int(member->doc, member->value, members[i].name.ptr, 0, LIMIT_MAX,
                                 (int64_t *)(void *)((char *)&m->model + members[i].at), err);
     case ALIASES: return read_aliases(m, member, err);
+    case STATED:
+        m->stated_doc = member->doc;
+        m->stated = member->value;
+        break;
     case FOR_PEOPLE: break;
     }
     return LLM_OK;
@@ -172,6 +178,19 @@ static llm_status read_entry(struct making *m, const struct llm_source *source, 
                             : status;
 }
 
+// How often it may be asked, by its provider.
+static llm_status read_stated(struct making *m, llm_str provider, llm_str origin, llm_error *err) {
+    struct llm_limit_list list = {0};
+    if (m->stated.ptr == NULL) {
+        return LLM_OK;
+    }
+    const llm_status status = llm_limits_stated(m->stated_doc, m->stated, provider, m->model.id, origin,
+                                                &m->build->snapshot->arena, &list, err);
+    m->model.limits = list.items;
+    m->model.n_limits = list.count;
+    return status;
+}
+
 // source: NULL: the entry is as its text says.
 static llm_status add_entry(struct llm_build *build, struct llm_provider *provider,
                             const struct llm_document *doc, llm_str text, const struct llm_source *source,
@@ -187,6 +206,7 @@ static llm_status add_entry(struct llm_build *build, struct llm_provider *provid
     };
     llm_error inner = LLM_ERROR_INIT;
     llm_status status = read_entry(&making, source, &inner);
+    status = status == LLM_OK ? read_stated(&making, provider->name, origin, &inner) : status;
     if (status == LLM_E_CONFIG) {
         return llm_build_refuse(build, origin, llm_str_from(inner.message));
     }

@@ -85,6 +85,8 @@ struct llm_model {
     int64_t context_tokens, output_tokens_max; // -1: unknown
     const llm_str *aliases;                    // other names for it
     size_t n_aliases;
+    const struct llm_limit *limits; // that its provider states
+    size_t n_limits;
     llm_str json; // its entry, for describe
 };
 

@@ -278,16 +278,18 @@ static llm_status take_document(struct llm_settings_builder *b, const struct llm
                                 llm_error *err) {
     static const struct llm_document_member members[] = {
         {"$schema", take_schema},
+        {"admission", llm_settings_take_admission},
         {"aliases", take_aliases},
         {"base_urls", take_base_urls},
         {"breaker", llm_breaker_take},
         {"ca_file", take_ca_file},
         {"default_model", take_default_model},
         {"keys", llm_keys_take},
+        {"ledger", llm_ledger_settings_take},
+        {"limits", llm_settings_take_limits},
         {"plugin_dirs", take_plugin_dirs},
         {"proxy", take_proxy},
         {"retry_budget", llm_retry_budget_take},
-        {"ledger", llm_ledger_settings_take},
         {"timeouts", take_timeouts},
         {NULL, NULL},
     };
@@ -300,14 +302,13 @@ static llm_status read_built_in(struct llm_settings_builder *b, llm_error *err) 
         uint32_t ms;
         const char *text;
     } rows[] = {
-        {"timeouts.connect_ms", 5000, "5000"},
-        {"timeouts.first_byte_ms", 300000, "300000"},
-        {"timeouts.idle_ms", 120000, "120000"},
-        {"timeouts.total_ms", 600000, "600000"},
+        {"timeouts.connect_ms", 5000, "5000"},     {"timeouts.first_byte_ms", 300000, "300000"},
+        {"timeouts.idle_ms", 120000, "120000"},    {"timeouts.total_ms", 600000, "600000"},
+        {"admission.max_wait_ms", 30000, "30000"}, {"admission.output_tokens", 4096, "4096"},
     };
     struct llm_settings *s = b->settings;
     uint32_t *const members[] = {&s->connect_timeout_ms, &s->first_byte_timeout_ms, &s->idle_timeout_ms,
-                                 &s->total_timeout_ms};
+                                 &s->total_timeout_ms,   &s->limits.max_wait_ms,    &s->limits.output_tokens};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         *members[i] = rows[i].ms;
         if (note(b, rows[i].name, llm_str_from(rows[i].text), LLM_STR("built in"), true) != LLM_OK) {

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "config/breaker.h"
 #include "config/ledger.h"
+#include "config/limits.h"
 
 // A key that the settings name for a provider: exactly one of value, file, command, env is present.
 struct llm_key_setting {
@@ -45,6 +46,7 @@ struct llm_settings {
     const llm_header *base_urls; // provider -> base URL that takes the place of its file's
     size_t n_base_urls;
     struct llm_ledger_settings ledger;
+    struct llm_limit_settings limits;
     const struct llm_setting_origin *origins;
     size_t n_origins;
 };
