@@ -88,6 +88,18 @@ static const struct {
     {"sk-4", "key sk-4, sk-4", "key ****, ****"},
     {"sk-4", "sk-45 and desk-4", "sk-45 and desk-4"}, // a short one only where it stands by itself
     {"sk3", "short keys sk3", "short keys sk3"},
+    {"sk/1+2=34", "?key=sk%2F1%2b2%3D34&x", "?key=***************&x"},
+    {"sk/1+2=34", "?key=sk%2F1%2b2%3D35&x", "?key=sk%2F1%2b2%3D35&x"},
+    {"sk/1+2=34", "{\"key\":\"sk\\/1+2=34\"}", "{\"key\":\"**********\"}"},
+    {"sk 12345", "sk+12345", "********"},
+    {"sk-12345", "hex 736b2d3132333435 and 736B2D3132333435.", "hex **************** and ****************."},
+    {"sk-12345", "736b2d31323334", "736b2d31323334"},
+    {"sk-12345", "Basic c2stMTIzNDU= and c2stMTIzNDU", "Basic ***********= and ***********"},
+    {"sk-123456", "c2stMTIzNDU2OnBhc3M=", "************OnBhc3M="},
+    {"sk-12345", "c2stMTIzNDU6cGFzcw==", "***********6cGFzcw=="},
+    {"sk?o>~~>", "c2s/bz5+fj4= c2s_bz5-fj4", "***********= ***********"},
+    {"sk-12345", "c2stMTIzND", "c2stMTIzND"},
+    {"user:pass", "dXNlcjpwYXNz", "************"},
 };
 
 START_TEST(redacts) {
