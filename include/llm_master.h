@@ -375,6 +375,7 @@ typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *e
 #define LLM_QUERY_SHARE 128u       /* let identical calls under way share one answer */
 #define LLM_QUERY_ACKNOWLEDGE 256u /* the end event waits until the ledger's row is safe */
 #define LLM_QUERY_DEBUG 512u       /* keep a record of each exchange for llm_response_json(): "debug" */
+#define LLM_QUERY_DEBUG_BODIES 1024u /* with LLM_QUERY_DEBUG: the begin of each body too, keys left out */
 
 typedef struct llm_query_args {
     uint32_t size;

@@ -8,25 +8,15 @@
 #include "base/limits.h"
 #include "call/call.h"
 #include "net/advice.h"
-#include "observe/headers.h"
 
 static void over(struct llm_call *call, llm_status outcome) {
     call->exchange = NULL;
     call->stopped = true;
     call->outcome = outcome;
+    llm_call_debug_over(call);
     call->phase = LLM_PHASE_NONE;
     call->step = LLM_STEP_DECIDE;
     llm_loop_queue(call);
-}
-
-// Its length alone: what was asked and answered has no place in a log.
-static void log_text(struct llm_call *call, const char *mark, llm_str text) {
-    llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu %s %zu bytes", (unsigned long long)call->id,
-                   mark, text.len);
-}
-
-static bool debugs(const struct llm_call *call) {
-    return llm_master_logs(call->loop->master, LLM_LOG_DEBUG);
 }
 
 // ---- the answer --------------------------------------------------------------------------------------------------
@@ -34,9 +24,6 @@ static bool debugs(const struct llm_call *call) {
 static llm_status on_chunk(void *ctx, const llm_chunk *chunk) {
     struct llm_call *call = ctx;
     const llm_str text = {(const char *)chunk->data.ptr, chunk->data.len};
-    if (debugs(call)) {
-        log_text(call, "<", text);
-    }
     if ((call->flags & LLM_QUERY_RAW) != 0) {
         llm_status status = llm_response_add_raw(call->response, text, chunk->frame != LLM_FRAME_WHOLE);
         if (status == LLM_OK) {
@@ -53,14 +40,19 @@ static llm_status on_chunk(void *ctx, const llm_chunk *chunk) {
     return status == LLM_MORE ? LLM_OK : status;
 }
 
-static void log_head(struct llm_call *call, uint32_t http_status, const llm_header *headers, size_t n) {
-    llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu < HTTP %u", (unsigned long long)call->id,
-                   http_status);
-    for (size_t i = 0; i < n; i++) {
-        const bool hidden = !llm_header_is_shown(headers[i].name);
-        llm_master_log(call->loop->master, LLM_LOG_DEBUG, "call %llu < %.*s: %.*s",
-                       (unsigned long long)call->id, LLM_FMT(headers[i].name),
-                       LLM_FMT(hidden ? LLM_STR("***") : headers[i].value));
+// A copy without the secrets that a server may have written into it.
+static llm_str clean_copy(struct llm_call *call, struct llm_arena *arena, llm_str text) {
+    const llm_str copy = llm_arena_dup(arena, text);
+    if (copy.ptr != NULL) {
+        llm_call_redact_text(call, (char *)(uintptr_t)copy.ptr, copy.len);
+    }
+    return copy;
+}
+
+static void keep_request_id(struct llm_call *call, llm_str id) {
+    struct llm_response *r = call->response;
+    if (id.len > 0) {
+        r->request_id = clean_copy(call, &r->arena, id);
     }
 }
 
@@ -72,7 +64,7 @@ static llm_status keep_head(struct llm_call *call, const llm_header *headers, si
     }
     for (size_t i = 0; i < n; i++) {
         fields[i] = (llm_header){llm_arena_dup(&call->arena, headers[i].name),
-                                 llm_arena_dup(&call->arena, headers[i].value)};
+                                 clean_copy(call, &call->arena, headers[i].value)};
         if (fields[i].name.ptr == NULL || fields[i].value.ptr == NULL) {
             return LLM_E_NOMEM;
         }
@@ -87,13 +79,8 @@ static llm_status on_head(void *ctx, uint32_t http_status, const llm_header *hea
     call->http_status = http_status;
     call->answer_is_2xx = http_status >= 200 && http_status < 300;
     llm_call_phase(call, LLM_PHASE_IDLE);
-    if (debugs(call)) {
-        log_head(call, http_status, headers, n);
-    }
-    const llm_str id = llm_head_request_id(headers, n);
-    if (id.len > 0) {
-        call->response->request_id = llm_arena_dup(&call->response->arena, id);
-    }
+    llm_call_debug_head(call, http_status, headers, n);
+    keep_request_id(call, llm_head_request_id(headers, n));
     if (!call->answer_is_2xx) {
         return keep_head(call, headers, n);
     }
@@ -131,6 +118,7 @@ static llm_status end_of_body(struct llm_call *call, llm_status transport) {
 // The next bytes.  LLM_OK: go on; LLM_DONE: the answer is complete, whatever may follow; negative: it failed.
 static llm_status feed(struct llm_call *call, const void *p, size_t n) {
     call->activity_us = call->loop->reactor.now_us;
+    llm_call_debug_data(call, p, n);
     if (!call->answer_is_2xx) {
         const size_t room = LLM_MAX_ERROR_BYTES - call->error_body.len;
         const llm_status status = llm_buf_put(&call->error_body, p, n < room ? n : room);
@@ -185,10 +173,9 @@ static void fail_by_status(struct llm_call *call, llm_fault *fault) {
 // An answer that is not 2xx: status and head say something, the codec knows better.
 static llm_status failed_answer(struct llm_call *call) {
     llm_fault fault = {.size = (uint32_t)sizeof fault};
+    llm_call_redact_text(call, call->error_body.ptr,
+                         call->error_body.len); // some servers say the key that they refuse
     fail_by_status(call, &fault);
-    if (debugs(call)) {
-        log_text(call, "<", llm_buf_str(&call->error_body));
-    }
     if ((call->flags & LLM_QUERY_RAW) != 0 && call->error_body.len > 0) {
         (void)llm_response_add_raw(call->response, llm_buf_str(&call->error_body), false);
     }
@@ -280,24 +267,6 @@ enum llm_step_name llm_call_encode(struct llm_call *call) {
     return LLM_STEP_PAUSE;
 }
 
-static void log_request(struct llm_call *call, const struct llm_http_call *http) {
-    struct llm_master *master = call->loop->master;
-    const unsigned long long id = (unsigned long long)call->id;
-    char url[1024];
-    (void)llm_url_show(llm_str_from(http->url), url, sizeof url);
-    llm_call_redact_text(call, url, strlen(url));
-    llm_master_log(master, LLM_LOG_DEBUG, "call %llu > %s %s", id, http->method, url);
-    for (size_t i = 0; i < http->n_lines; i++) {
-        const char *colon = strchr(http->lines[i], ':');
-        const llm_str name = {http->lines[i], colon != NULL ? (size_t)(colon - http->lines[i]) : 0};
-        llm_master_log(master, LLM_LOG_DEBUG, "call %llu > %.*s%s", id, LLM_FMT(name),
-                       llm_header_is_shown(name) ? http->lines[i] + name.len : ": ***");
-    }
-    for (size_t i = 0; i < http->n_body; i++) {
-        log_text(call, ">", (llm_str){http->body[i].ptr, http->body[i].len});
-    }
-}
-
 // ---- a host's transport in the place of HTTP ------------------------------------------------------------------------
 
 static llm_status reply_head(void *ctx, uint32_t http_status, const llm_header *headers, size_t n) {
@@ -374,9 +343,7 @@ enum llm_step_name llm_call_exchange(struct llm_call *call) {
         http.on_head = on_head;
         http.on_data = on_data;
         http.on_end = on_end;
-        if (debugs(call)) {
-            log_request(call, &http);
-        }
+        llm_call_debug_request(call, &http);
         call->step = LLM_STEP_PAUSE;
         call->admission.sent = true;
         llm_call_phase(call, LLM_PHASE_FIRST_BYTE);

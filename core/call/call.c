@@ -53,6 +53,7 @@ void llm_call_abort(struct llm_call *call, llm_status status) {
     call->phase = LLM_PHASE_NONE;
     call->stopped = true;
     call->outcome = status;
+    llm_call_debug_over(call);
     call->step = LLM_STEP_DECIDE;
     llm_loop_queue(call);
 }

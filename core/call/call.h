@@ -335,6 +335,12 @@ void llm_worker_stop(struct llm_call *call);  // tell it, and wait for it
 void llm_codec_enter(struct llm_call *call);
 void llm_codec_leave(struct llm_call *call);
 
+// For the log and the debug record (debug.c): nothing when neither is wanted.
+void llm_call_debug_request(struct llm_call *call, const struct llm_http_call *http);
+void llm_call_debug_head(struct llm_call *call, uint32_t http_status, const llm_header *headers, size_t n);
+void llm_call_debug_data(struct llm_call *call, const void *p, size_t n);
+void llm_call_debug_over(struct llm_call *call); // call->outcome is known; idempotent
+
 // Overwrite each occurrence of the call's secrets.
 void llm_call_redact_text(struct llm_call *call, char *text, size_t len);
 

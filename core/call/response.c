@@ -103,6 +103,8 @@ static void response_clear(struct llm_response *r) {
     r->n_choices = r->n_tools = r->n_blobs = r->n_vectors = r->n_warnings = 0;
     r->warnings = r->kinds = NULL;
     r->attempts = NULL;
+    r->debug = r->debug_last = NULL;
+    r->n_debug = 0;
     llm_usage_clear(&r->usage);
     r->stated_cost = r->cost = -1;
     r->cost_source = LLM_COST_UNKNOWN;

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "call/debug.h"
 #include "catalog/price.h"
 
 struct llm_choice {
@@ -75,6 +76,8 @@ struct llm_response {
     struct llm_note *warnings, *kinds;
     size_t n_warnings;
     struct llm_attempt *attempts;
+    struct llm_debug *debug, *debug_last; // LLM_QUERY_DEBUG
+    size_t n_debug;                       // also those that are not kept
     llm_usage usage;
     struct llm_buf usage_raw;
     char usage_words[3][LLM_MAX_USAGE_WORD_BYTES]; // tier, size, quality

@@ -311,6 +311,7 @@ llm_status llm_response_json(const llm_response *r, char **ret_json, size_t *ret
             (void)llm_buf_puts(&buf, "]");
         }
     }
+    llm_debug_write(&w, r);
     llm_json_object_end(&w);
     char *json = w.status == LLM_OK ? llm_buf_take(&buf) : NULL;
     if (json == NULL) {

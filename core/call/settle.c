@@ -36,7 +36,11 @@ static void fill_error(struct llm_call *call) {
     if (call->error.status == LLM_OK || call->outcome == LLM_E_CANCELLED) {
         (void)llm_call_fail(call, call->outcome, "%s", plain_message(call->outcome));
     }
-    llm_call_redact_text(call, call->error.message, strlen(call->error.message));
+    char *const texts[] = {call->error.message, call->error.provider_code, call->error.param,
+                           call->error.request_id};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        llm_call_redact_text(call, texts[i], strlen(texts[i]));
+    }
     if (call->error.request_id[0] == '\0' && r->request_id.ptr != NULL) {
         llm_error_text(call->error.request_id, sizeof call->error.request_id, r->request_id);
     }

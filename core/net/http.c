@@ -504,6 +504,20 @@ void llm_exchange_stop(struct llm_exchange *x, bool drain) {
     retire(x);
 }
 
+void llm_exchange_times(const struct llm_exchange *x, struct llm_http_times *ret) {
+    const CURLINFO infos[] = {CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T,
+                              CURLINFO_APPCONNECT_TIME_T};
+    int64_t *const times[] = {&ret->dns_us, &ret->connect_us, &ret->tls_us};
+    long connects = 0;
+    ret->known = curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK;
+    ret->reused = connects == 0;
+    for (size_t i = 0; i < 3; i++) {
+        curl_off_t us = 0;
+        const bool good = curl_easy_getinfo(x->easy, infos[i], &us) == CURLE_OK && us > 0 && !ret->reused;
+        *times[i] = good ? (int64_t)us : -1;
+    }
+}
+
 static llm_status status_of(const struct llm_exchange *x, CURLcode result) {
     if (x->status != LLM_OK) {
         return x->status;

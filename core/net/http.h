@@ -54,4 +54,13 @@ llm_status llm_http_start(struct llm_http *http, const struct llm_http_call *cal
 // used again.
 void llm_exchange_stop(struct llm_exchange *exchange, bool drain);
 
+// Where the time until the head went; all since the exchange began.
+struct llm_http_times {
+    bool known, reused;                 // reused: the connection was there already
+    int64_t dns_us, connect_us, tls_us; // -1: there was no such step
+};
+
+// In on_head, or later while the exchange is there.
+void llm_exchange_times(const struct llm_exchange *exchange, struct llm_http_times *ret);
+
 #endif

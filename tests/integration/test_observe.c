@@ -316,6 +316,88 @@ START_TEST(nothing_breaks_a_line) {
 }
 END_TEST
 
+// ---- the debug record -----------------------------------------------------------------------------------------------------
+
+static char *json_of(uint32_t flags) {
+    llm_query_args args = ask();
+    llm_response *response = NULL;
+    char *json = NULL;
+    args.flags = flags;
+    (void)llm_query(master, &args, &response, NULL);
+    ck_assert_int_eq(llm_response_json(response, &json, NULL), LLM_OK);
+    llm_response_free(response);
+    return json;
+}
+
+START_TEST(the_exchange_is_kept) {
+    answer.header = "content-type";
+    answer.value = "text/plain";
+    char *json = json_of(LLM_QUERY_DEBUG);
+    fits(json,
+         "\"debug\":[{\"attempt\":1,\"method\":\"POST\",\"url\":\"http://127.0.0.1:9/chat\",\"start_us\":");
+    fits(json, "\"dns_us\":null,");
+    fits(json, "\"status\":\"ok\",\"http_status\":200,\"request\":{\"headers\":[");
+    fits(json, "{\"name\":\"user-agent\",\"value\":\"llm-master/");
+    fits(json,
+         "\"answer\":{\"headers\":[{\"name\":\"content-type\",\"value\":\"text/plain\"}],\"bytes\":24}");
+    fits(json, "\"debug_left_out\":0");
+    ck_assert_ptr_null(strstr(json, PROMPT));
+    llm_free(json);
+    json = json_of(0);
+    ck_assert_ptr_null(strstr(json, "debug"));
+    llm_free(json);
+}
+END_TEST
+
+START_TEST(bodies_are_kept_when_asked_for) {
+    char *json = json_of(LLM_QUERY_DEBUG | LLM_QUERY_DEBUG_BODIES);
+    fits(json, "\"bytes\":24,\"body\":\"" PROMPT "\"");
+    fits(json, "\"bytes\":24,\"body\":\"" ANSWER "\"");
+    llm_free(json);
+}
+END_TEST
+
+START_TEST(a_value_that_is_not_listed_is_not_shown) {
+    answer.header = "x-anything";
+    answer.value = "a-value";
+    char *json = json_of(LLM_QUERY_DEBUG | LLM_QUERY_DEBUG_BODIES);
+    fits(json, "{\"name\":\"x-anything\",\"value\":null}");
+    ck_assert_ptr_null(strstr(json, "a-value"));
+    ck_assert_ptr_null(strstr(lines, "a-value"));
+    fits(lines, "x-anything: ***");
+    llm_free(json);
+}
+END_TEST
+
+START_TEST(a_failure_is_kept) {
+    answer = (struct answer){.status = 429, .pieces = {"slow", " down"}};
+    char *json = json_of(LLM_QUERY_DEBUG | LLM_QUERY_DEBUG_BODIES);
+    fits(json, "\"status\":\"rate_limited\",\"http_status\":429,");
+    fits(json, "\"bytes\":9,\"body\":\"slow down\"");
+    llm_free(json);
+    answer = (struct answer){0};
+    json = json_of(LLM_QUERY_DEBUG);
+    fits(json, "\"first_byte_us\":null,");
+    fits(json, "\"status\":\"transport\",\"http_status\":null,");
+    ck_assert_ptr_null(strstr(json, "\"answer\""));
+    llm_free(json);
+}
+END_TEST
+
+START_TEST(a_body_has_its_maximum) {
+    static char much[LLM_MAX_DEBUG_BODY_BYTES + 100];
+    memset(much, 'x', sizeof much - 1);
+    answer.pieces[0] = much;
+    char *json = json_of(LLM_QUERY_DEBUG | LLM_QUERY_DEBUG_BODIES);
+    const char *body = strstr(json, "\"answer\":");
+    ck_assert_ptr_nonnull(body);
+    fits(body, "\"bytes\":8291,");
+    body = strstr(body, "\"body\":\"") + 8;
+    ck_assert_uint_eq(strspn(body, "x"), LLM_MAX_DEBUG_BODY_BYTES);
+    llm_free(json);
+}
+END_TEST
+
 START_TEST(nobody_listens_nothing_is_told) {
     ck_assert_int_eq(query(), LLM_OK);
     ck_assert_uint_eq(n_records + n_spans, 0);
@@ -343,6 +425,11 @@ int main(void) {
     tcase_add_test(t, a_span_is_given);
     tcase_add_test(t, no_prompt_and_no_answer);
     tcase_add_test(t, nothing_breaks_a_line);
+    tcase_add_test(t, the_exchange_is_kept);
+    tcase_add_test(t, bodies_are_kept_when_asked_for);
+    tcase_add_test(t, a_value_that_is_not_listed_is_not_shown);
+    tcase_add_test(t, a_failure_is_kept);
+    tcase_add_test(t, a_body_has_its_maximum);
     suite_add_tcase(suite, t);
     t = tcase_create("quiet");
     tcase_add_checked_fixture(t, setup_quiet, teardown);
