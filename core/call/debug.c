@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The debug record: what went over the wire, without what is secret.  The log's debug lines are made here too.
-#include <stdio.h>
+#include "call/debug.h"
 
 #include "base/clock.h"
 #include "base/limits.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "call.h"
 
+#include "debug.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
@@ -152,6 +154,8 @@ int cli_call_run(struct cli_call *call) {
     call->args.on_event = on_event;
     call->args.ctx = call;
     call->args.flags |= LLM_QUERY_COLLECT | LLM_QUERY_BORROW;
+    call->args.flags |= cli->debug > 0 ? LLM_QUERY_DEBUG : 0;
+    call->args.flags |= cli->debug > 1 ? LLM_QUERY_DEBUG_BODIES : 0;
     if (llm_loop_new(cli->master, NULL, &loop, &call->error) == LLM_OK &&
         llm_call_start(loop, &call->args, &call->call, &call->error) == LLM_OK) {
         drive(call, loop);
@@ -162,6 +166,13 @@ int cli_call_run(struct cli_call *call) {
         llm_call_free(call->call);
     }
     llm_loop_free(loop);
+    if (cli->debug > 0) {
+        if (call->wrote && cli->out.last != '\n') {
+            term_text(&cli->out, "\n");
+            term_flush(&cli->out);
+        }
+        cli_debug(cli, call->response);
+    }
     if (call->error.status != LLM_OK) {
         return tell_failure(call);
     }

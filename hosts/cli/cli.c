@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 // ---- saying ----------------------------------------------------------------------------------------------------------
@@ -160,16 +161,40 @@ void cli_print_failure(struct cli *cli, const llm_error *err) {
 
 // ---- the master ----------------------------------------------------------------------------------------------------------
 
+// A log whose reader has gone is no reason to die: between these two a broken pipe is an error like others.
+static void enter_pipe(sigset_t *before) {
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, before);
+}
+
+static void leave_pipe(const sigset_t *before) {
+    const struct timespec now = {0};
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    while (!sigismember(before, SIGPIPE) && sigtimedwait(&pipe, NULL, &now) > 0) {
+    }
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 static void on_log(void *ctx, int32_t level, const char *line, size_t len) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     struct cli *cli = ctx;
+    sigset_t before;
+    enter_pipe(&before);
     term_style(&cli->err, "2");
     term_text(&cli->err, level >= 0 && level < 4 ? names[level] : "log");
     term_text(&cli->err, ": ");
     term_write(&cli->err, line, len);
     term_style(&cli->err, "0");
     term_text(&cli->err, "\n");
-    term_flush(&cli->err);
+    if (!term_flush(&cli->err)) { // the answer matters more
+        clearerr(cli->err.file);
+        cli->log_lost++;
+    }
+    leave_pipe(&before);
 }
 
 int cli_open(struct cli *cli, bool json) {

@@ -27,9 +27,12 @@ struct cli {
     const char *config_file;                          // --config
     const char *plugin_dirs[CLI_MAX_PLUGIN_DIRS + 1]; // --plugin-dir, NULL-terminated
     size_t n_plugin_dirs;
-    unsigned verbose; // -v: 1, -vv: 2
-    bool quiet;       // -q
-    bool facts;       // -u
+    unsigned verbose;         // -v: 1, -vv: 2
+    bool quiet;               // -q
+    bool facts;               // -u
+    unsigned debug;           // --debug: 1, --debug-bodies: 2
+    const char *metrics_file; // --metrics; NULL: none
+    uint64_t log_lost;        // lines of the log that could not be written
     struct term out, err;
     struct host_pool pool;          // as long as the program
     const char *settings;           // JSON laid over all others; NULL: none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // llm-master: one command line, any model.
 #include "cli.h"
+#include "metrics.h"
 
 static const struct cli_command *const commands[] = {
     &cli_query, &cli_image,   &cli_embed,  &cli_request, &cli_models, &cli_providers,
@@ -97,6 +98,9 @@ int main(int argc, char **argv) {
                             .n_table = 1,
                             .stop_at_operand = true};
     int status = run(&cli, &args);
+    if (!cli_write_metrics(&cli) && status == CLI_OK) {
+        status = CLI_FAILED;
+    }
     cli_close(&cli);
     if (!term_flush(&cli.out) && status == CLI_OK) {
         cli_say(&cli, NULL, "standard output cannot be written");

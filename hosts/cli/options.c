@@ -11,6 +11,9 @@ const struct cli_option cli_program_options[] = {
     {'v', "verbose", NULL, "say what happens; -vv: every exchange, secrets left out"},
     {'q', "quiet", NULL, "no facts line, no notes, no progress"},
     {'u', "usage", NULL, "the facts line (tokens, cost, time) also when this is no terminal"},
+    {0, "debug", NULL, "show each exchange: URL, headers, sizes, times; secrets left out"},
+    {0, "debug-bodies", NULL, "the same with the begin of each body"},
+    {0, "metrics", "FILE", "write the counters of this run to FILE at the end (Prometheus text)"},
     {'h', "help", NULL, "this text"},
 };
 const size_t cli_program_options_count = sizeof cli_program_options / sizeof cli_program_options[0];
@@ -73,6 +76,11 @@ static int apply(struct cli_args *args) {
         cli->plugin_dirs[cli->n_plugin_dirs++] = dir;
     } else if (cli_is(args, "verbose")) {
         cli->verbose++;
+    } else if (cli_is(args, "debug") || cli_is(args, "debug-bodies")) {
+        const unsigned level = cli_is(args, "debug") ? 1 : 2;
+        cli->debug = cli->debug > level ? cli->debug : level;
+    } else if (cli_is(args, "metrics")) {
+        cli->metrics_file = args->value;
     } else if (cli_is(args, "quiet")) {
         cli->quiet = true;
     } else {

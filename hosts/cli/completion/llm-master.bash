@@ -12,11 +12,11 @@ _llm_master_names() { # models, providers, plugins
 _llm_master() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' verb='' i
     local commands='query image embed request models providers keys plugins replay sim config doctor'
-    local program='--config --plugin-dir --verbose --quiet --usage --help'
+    local program='--config --plugin-dir --verbose --quiet --usage --debug --debug-bodies --metrics --help'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --config | --plugin-dir) ((i++)) ;;
+        --config | --plugin-dir | --metrics) ((i++)) ;;
         -*) ;;
         *)
             if [[ -z $command ]]; then
@@ -33,7 +33,7 @@ _llm_master() {
     --split) mapfile -t COMPREPLY < <(compgen -W 'whole bytes' -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'openai.chat openai.responses anthropic.messages' -- "$word") && return ;;
     --plugin-dir | --fixtures) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
-    --config | --schema | --script | --log | -a | --attach | -o | --output)
+    --config | --metrics | --schema | --script | --log | -a | --attach | -o | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

@@ -6,7 +6,7 @@ function __llm_master_command
     set -e words[1]
     while set -q words[1]
         switch $words[1]
-            case --config --plugin-dir
+            case --config --plugin-dir --metrics
                 set -e words[1]
             case '-*'
             case '*'
@@ -40,6 +40,9 @@ complete -c llm-master -l plugin-dir -x -a '(__fish_complete_directories)' -d 'l
 complete -c llm-master -s v -l verbose -d 'say what happens'
 complete -c llm-master -s q -l quiet -d 'no facts line, no notes, no progress'
 complete -c llm-master -s u -l usage -d 'the facts line also without a terminal'
+complete -c llm-master -l debug -d 'show each exchange'
+complete -c llm-master -l debug-bodies -d 'show each exchange and the begin of its bodies'
+complete -c llm-master -l metrics -r -F -d 'write the counters of this run there'
 complete -c llm-master -s h -l help -d help
 
 set -l none 'not __llm_master_command >/dev/null'
