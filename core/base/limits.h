@@ -38,6 +38,8 @@
 #define LLM_MAX_MODELS 65536u               // models of all providers
 #define LLM_MAX_PREFIX_BYTES 64u            // a prefix of model names
 #define LLM_MAX_USAGE_WORD_BYTES 64u        // a service tier, a size, a quality: longer is none
+#define LLM_MAX_CATALOGUE_BYTES (16u << 20) // the file of the catalogue
+#define LLM_MAX_CATALOGUE_LINE 65536u       // one entry of it, or its header
 #define LLM_MAX_PRICE_RULES 256u            // prices under a condition of one model
 #define LLM_MAX_METRIC_MODELS 256u          // models that metrics know by name; more are "other"
 #define LLM_MAX_METRIC_SERIES 1024u         // labels that metrics hold: providers x operations x models

@@ -3,6 +3,7 @@
 #ifndef LLM_CATALOG_BUILD_H
 #define LLM_CATALOG_BUILD_H
 
+#include "catalog/catalogue.h"
 #include "catalog/snapshot.h"
 #include "config/document.h"
 
@@ -83,6 +84,11 @@ llm_status llm_provider_limit_claims(struct llm_build *build, struct llm_provide
 // Find the provider's keys.  LLM_E_NOMEM only: what is wrong becomes its problem.
 llm_status llm_provider_find_keys(struct llm_build *build, struct llm_provider *provider);
 void llm_provider_wipe_keys(struct llm_provider *provider);
+
+// A model of the catalogue; its texts point into the entry.  LLM_E_CONFIG: the entry is wrong (the message tells the column in its
+// object); LLM_E_NOMEM.
+llm_status llm_model_read(struct llm_arena *arena, const struct llm_catalogue_entry *entry,
+                          struct llm_model *ret, llm_error *err);
 
 // Append the models of a provider to the snapshot's; wrong ones are refused.  LLM_E_NOMEM.
 llm_status llm_models_build(struct llm_build *build, struct llm_provider *provider,

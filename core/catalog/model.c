@@ -11,7 +11,8 @@
 
 // One entry while it is read.
 struct making {
-    struct llm_build *build;
+    struct llm_build *build; // NULL: the entry is the catalogue's
+    struct llm_arena *arena, *scratch;
     const struct llm_document *doc; // for the place of what is missing
     llm_str text;
     struct llm_model model;
@@ -50,7 +51,7 @@ static const struct member {
 
 static llm_status read_id(struct making *m, const struct llm_source_member *member, llm_error *err) {
     const llm_status status =
-        llm_document_string(member->doc, member->value, "id", &m->build->snapshot->arena, &m->model.id, err);
+        llm_document_string(member->doc, member->value, "id", m->arena, &m->model.id, err);
     return status == LLM_OK && m->model.id.len > LLM_MAX_MODEL_BYTES
                ? llm_document_fail(member->doc, member->value, err, "id is longer than %u bytes",
                                    LLM_MAX_MODEL_BYTES)
@@ -60,8 +61,8 @@ static llm_status read_id(struct making *m, const struct llm_source_member *memb
 static llm_status read_aliases(struct making *m, const struct llm_source_member *member, llm_error *err) {
     llm_str *list = NULL;
     size_t count = 0;
-    const llm_status status = llm_document_strings(member->doc, member->value, "aliases",
-                                                   &m->build->snapshot->arena, &list, &count, err);
+    const llm_status status =
+        llm_document_strings(member->doc, member->value, "aliases", m->arena, &list, &count, err);
     m->model.aliases = list;
     m->model.n_aliases = status == LLM_OK ? count : 0;
     return status;
@@ -109,13 +110,11 @@ static llm_status read_member(struct making *m, const struct llm_source_member *
         return llm_rates_take(&m->rates, rate, member->doc, member->value, err);
     }
     switch (members[i].kind) {
-    case PRICES:
-        return llm_price_read_rules(member->doc, member->value, &m->build->snapshot->arena, &m->model.price,
-                                    err);
+    case PRICES: return llm_price_read_rules(member->doc, member->value, m->arena, &m->model.price, err);
     case ID: return read_id(m, member, err);
     case OPERATION:
-        return llm_document_strings(member->doc, member->value, "operation", &m->build->snapshot->arena,
-                                    &m->operations, &m->n_operations, err);
+        return llm_document_strings(member->doc, member->value, "operation", m->arena, &m->operations,
+                                    &m->n_operations, err);
     case LIMIT:
         return llm_document_int(member->doc, member->value, members[i].name.ptr, 0, LIMIT_MAX,
                                 (int64_t *)(void *)((char *)&m->model + members[i].at), err);
@@ -165,8 +164,7 @@ static llm_status read_entry(struct making *m, const struct llm_source *source, 
     while (source == NULL && status == LLM_OK && llm_json_next(&it)) {
         struct llm_source_member member = {llm_json_plain(it.name), it.value, m->doc};
         if (member.name.ptr == NULL) {
-            status = llm_document_string(m->doc, it.name, "a member's name", &m->build->scratch, &member.name,
-                                         err);
+            status = llm_document_string(m->doc, it.name, "a member's name", m->scratch, &member.name, err);
         }
         status = status == LLM_OK ? read_member(m, &member, &seen, err) : status;
     }
@@ -174,8 +172,7 @@ static llm_status read_entry(struct making *m, const struct llm_source *source, 
         status = llm_document_fail(m->doc, m->text, err, "a model has no \"id\"");
     }
     m->model.price.known |= m->rates.classes != 0;
-    return status == LLM_OK ? llm_rates_keep(&m->rates, &m->build->snapshot->arena, &m->model.price.base, err)
-                            : status;
+    return status == LLM_OK ? llm_rates_keep(&m->rates, m->arena, &m->model.price.base, err) : status;
 }
 
 // How often it may be asked, by its provider.
@@ -198,6 +195,8 @@ static llm_status add_entry(struct llm_build *build, struct llm_provider *provid
     static llm_str chat[] = {LLM_STR_INIT("chat")};
     struct making making = {
         .build = build,
+        .arena = &build->snapshot->arena,
+        .scratch = &build->scratch,
         .doc = doc,
         .text = text,
         .model = {.context_tokens = -1, .output_tokens_max = -1},
@@ -217,6 +216,32 @@ static llm_status add_entry(struct llm_build *build, struct llm_provider *provid
         status = making.model.json.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
     }
     return status == LLM_OK ? append(&making, provider, origin) : llm_build_no_memory(build);
+}
+
+llm_status llm_model_read(struct llm_arena *arena, const struct llm_catalogue_entry *entry,
+                          struct llm_model *ret, llm_error *err) {
+    static llm_str chat[] = {LLM_STR_INIT("chat")};
+    const struct llm_document doc = {.name = LLM_STR("catalogue"),
+                                     .bytes = (char *)(uintptr_t)entry->json.ptr, // only read
+                                     .n_bytes = entry->json.len,
+                                     .root = entry->json};
+    struct making making = {
+        .arena = arena,
+        .scratch = arena,
+        .doc = &doc,
+        .text = entry->json,
+        .model = {.id = entry->id, .context_tokens = -1, .output_tokens_max = -1},
+        .operations = chat,
+        .n_operations = 1,
+    };
+    const llm_status status = read_entry(&making, NULL, err);
+    if (status == LLM_OK) {
+        *ret = making.model;
+        ret->operation = making.operations[0];
+        ret->json = entry->json;
+        ret->is_catalogued = true;
+    }
+    return status;
 }
 
 static llm_status add_own(struct llm_build *build, struct llm_provider *provider,

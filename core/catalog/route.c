@@ -327,20 +327,31 @@ static llm_status no_model(const struct llm_snapshot *s, llm_str asked, llm_erro
 
 // ---- routes --------------------------------------------------------------------------------------------------------
 
-// A route with this model of the provider; the catalogue's entry only when it is for the operation.
-static struct llm_route route_to(const struct llm_snapshot *s, struct llm_provider *provider,
-                                 const struct llm_model *model, llm_str name, llm_str operation) {
-    struct llm_route route = {.provider = provider, .provider_model = model != NULL ? model->id : name};
+// The provider file's model of this name (also a pattern) for the operation, or NULL.
+static const struct llm_model *own_model(const struct llm_snapshot *s, const struct llm_provider *provider,
+                                         const struct llm_model *model, llm_str name, llm_str operation) {
     if (model != NULL && operation_fits(model, operation)) {
-        route.model = model;
-        return route;
+        return model;
     }
     for (size_t i = 0; i < provider->n_models; i++) {
         const struct llm_model *other = &s->models[provider->first_model + i];
-        if (operation_fits(other, operation) && llm_str_glob(other->id, route.provider_model)) {
-            route.model = other;
-            return route;
+        if (operation_fits(other, operation) && llm_str_glob(other->id, name)) {
+            return other;
         }
+    }
+    return NULL;
+}
+
+// A route with this model of the provider; its entry only when it is for the operation.  What the provider's file does not list or
+// gives no price for is looked up in the catalogue.
+static struct llm_route route_to(struct llm_snapshot *s, struct llm_provider *provider,
+                                 const struct llm_model *model, llm_str name, llm_str operation) {
+    struct llm_route route = {.provider = provider, .provider_model = model != NULL ? model->id : name};
+    route.model = own_model(s, provider, model, route.provider_model, operation);
+    if (route.model == NULL || !route.model->price.known) {
+        const struct llm_model *listed =
+            llm_shelf_model(s, provider, route.provider_model, operation, route.model);
+        route.model = listed != NULL ? listed : route.model;
     }
     return route;
 }
@@ -389,6 +400,19 @@ static llm_status route_first(struct llm_snapshot *s, llm_str operation, struct 
     return LLM_OK;
 }
 
+// The provider that goes first among those that the catalogue lists a model of that name for, or NULL.
+static struct llm_provider *find_catalogued(struct llm_snapshot *s, llm_str name, llm_str operation) {
+    struct llm_provider *best = NULL;
+    for (size_t i = 0; i < s->n_providers; i++) {
+        struct llm_provider *provider = &s->providers[i];
+        if ((best == NULL || rank_of(provider) < rank_of(best)) &&
+            llm_shelf_model(s, provider, name, operation, NULL) != NULL) {
+            best = provider;
+        }
+    }
+    return best;
+}
+
 static llm_status route_name(struct llm_snapshot *s, llm_str name, llm_str operation,
                              struct llm_provider *only, struct llm_route *ret, llm_error *err) {
     const struct index *index = s->index;
@@ -410,6 +434,7 @@ static llm_status route_name(struct llm_snapshot *s, llm_str name, llm_str opera
         return LLM_OK;
     }
     struct llm_provider *provider = only != NULL ? only : find_prefix(index, name);
+    provider = provider != NULL ? provider : find_catalogued(s, name, operation);
     if (provider == NULL) {
         return no_model(s, name, err);
     }

@@ -109,6 +109,7 @@ llm_status llm_snapshot_new(struct llm_settings *settings, struct llm_plugins *r
         return llm_fail(err, LLM_E_NOMEM, "out of memory");
     }
     atomic_init(&snapshot->refs, 1);
+    llm_shelf_init(&snapshot->shelf);
     snapshot->arena.limit = ARENA_BYTES_MAX;
     snapshot->settings = *settings;
     *settings = (struct llm_settings){0};
@@ -146,6 +147,7 @@ void llm_snapshot_unref(struct llm_snapshot *snapshot) {
         free_instance(&snapshot->providers[i]);
         llm_provider_wipe_keys(&snapshot->providers[i]);
     }
+    llm_shelf_done(&snapshot->shelf);
     llm_settings_done(&snapshot->settings);
     llm_arena_done(&snapshot->arena);
     llm_mem_free(snapshot);

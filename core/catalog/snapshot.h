@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/secret.h"
 #include "catalog/price.h"
+#include "catalog/shelf.h"
 #include "config/settings.h"
 #include "plugin/plugin.h"
 #include "state/health.h"
@@ -87,7 +88,8 @@ struct llm_model {
     size_t n_aliases;
     const struct llm_limit *limits; // that its provider states
     size_t n_limits;
-    llm_str json; // its entry, for describe
+    llm_str json;       // its entry, for describe
+    bool is_catalogued; // the price is the catalogue's, not the provider file's
 };
 
 struct llm_route {
@@ -109,7 +111,8 @@ struct llm_snapshot {
     size_t n_providers;
     struct llm_model *models;
     size_t n_models;
-    void *index;         // private to route.c
+    void *index; // private to route.c
+    struct llm_shelf shelf;
     llm_header *refused; // name: file, value: reason - provider and model files that were left out
     size_t n_refused;
 };

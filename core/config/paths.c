@@ -303,6 +303,25 @@ static llm_status find_plugin_dirs(struct dirs *dirs, const llm_master_options *
     return status == LLM_OK && !only_named && !replaced ? add_defaults(dirs, places, err) : status;
 }
 
+static llm_status find_catalogues(struct llm_settings *settings, const llm_master_options *options,
+                                  llm_str data, llm_error *err) {
+    llm_str user = {0};
+    if (data.ptr != NULL) {
+        const llm_str file = llm_arena_format(&settings->arena, "%.*s/" LLM_CATALOGUE_FILE, LLM_FMT(data));
+        settings->catalogue = file.ptr;
+        if (file.ptr == NULL) {
+            return no_memory(err);
+        }
+    }
+    if ((options->flags & LLM_MASTER_NO_CONFIG) != 0) {
+        return LLM_OK;
+    }
+    const llm_status status =
+        xdg_dir(settings, "XDG_DATA_HOME", "/.local/share", "/llm-master/" LLM_CATALOGUE_FILE, &user, err);
+    settings->user_catalogue = user.ptr;
+    return status;
+}
+
 llm_status llm_settings_find_dirs(struct llm_settings *settings, const llm_master_options *options,
                                   const llm_header *from_settings, size_t n_from_settings,
                                   llm_status (*add_origin)(void *ctx, llm_str dir, llm_str origin), void *ctx,
@@ -333,5 +352,5 @@ llm_status llm_settings_find_dirs(struct llm_settings *settings, const llm_maste
         status = user_dir(settings, "providers.d", &settings->user_provider_dir, err);
         status = status == LLM_OK ? user_dir(settings, "models.d", &settings->user_model_dir, err) : status;
     }
-    return status;
+    return status == LLM_OK ? find_catalogues(settings, options, data, err) : status;
 }

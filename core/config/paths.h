@@ -5,6 +5,8 @@
 
 #include "config/settings.h"
 
+#define LLM_CATALOGUE_FILE "catalogue.jsonl" // in the data directory, and in the user's
+
 // Where this program lies; each absent when it does not apply.
 struct llm_places {
     llm_str

@@ -36,6 +36,7 @@ struct llm_settings {
     llm_str proxy; // absent: none.  Proxy variables of the environment count only with "proxy": "environment"
     // NULL-terminated, in order: of two files that claim one name, the one in the earlier directory counts.  All absolute.
     const char **plugin_dirs, **provider_dirs, **model_dirs;
+    const char *catalogue, *user_catalogue;         // files of the catalogue, which may not exist; NULL: none
     const char *user_provider_dir, *user_model_dir; // laid over the others; NULL: none
     const llm_header *aliases;                      // alias -> model
     size_t n_aliases;
