@@ -255,8 +255,8 @@ LLM_API void llm_master_free(llm_master *master);
 LLM_API llm_status llm_master_reload(llm_master *master, llm_error *err);
 
 /* [any] What is known, as one JSON document, NUL-terminated; free with llm_free().
- * what: "models" "providers" "keys" "plugins" "config" "doctor".
- * filter: "plugins": the name or file of one; "models", "providers", "keys": a provider's name; NULL: all.
+ * what: "models" "models_all" "providers" "keys" "plugins" "config" "doctor".
+ * filter: "plugins": the name or file of one; "models", "models_all", "providers", "keys": a provider's name; NULL: all.
  * LLM_E_NOT_FOUND: nothing of that name (the message gives the nearest).  LLM_E_INVALID_REQUEST: unknown `what`. */
 LLM_API llm_status llm_master_describe(llm_master *master, const char *what, const char *filter,
                                        char **ret_json, size_t *ret_len, llm_error *err);

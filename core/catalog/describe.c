@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "catalog/rates.h"
 
 #define DESCRIPTION_BYTES_MAX (256u << 20)
 
@@ -47,21 +48,22 @@ bool llm_report_knows(const struct llm_snapshot *snapshot, llm_str provider) {
 
 // ---- models -----------------------------------------------------------------------------------------------
 
-static bool is_price(llm_str name) {
-    return llm_str_starts(name, LLM_STR("per_")) ||
-           (name.len > 9 && llm_str_is(llm_str_cut(name, name.len - 9), "_per_mtok"));
-}
-
-// The entry's own members; prices always as strings, as they were written.
-static void report_entry(llm_json_writer *w, llm_str entry) {
+// The entry's own members; prices always as strings, as they were written.  only: just the prices.
+static void report_entry(llm_json_writer *w, llm_str entry, bool only_prices) {
+    static const char *const ours[] = {"id", "provider", "operation", "source"};
     llm_json_iter it = llm_json_begin(entry);
     while (llm_json_next(&it)) {
         const llm_str name = llm_json_plain(it.name);
-        if (llm_str_is(name, "id") || llm_str_is(name, "provider") || llm_str_is(name, "operation")) {
+        const bool rate = llm_rates_find(name) != SIZE_MAX;
+        bool skip = only_prices && !rate && !llm_str_is(name, "prices");
+        for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+            skip = skip || llm_str_is(name, ours[i]);
+        }
+        if (skip) {
             continue;
         }
         llm_json_name_str(w, name);
-        if (is_price(name) && llm_json_type(it.value) == '0') {
+        if (rate && llm_json_type(it.value) == '0') {
             llm_json_string(w, it.value);
         } else {
             llm_json_raw(w, it.value);
@@ -69,23 +71,115 @@ static void report_entry(llm_json_writer *w, llm_str entry) {
     }
 }
 
-static void report_model(llm_json_writer *w, const struct llm_model *model) {
+static void report_source(llm_json_writer *w, const struct llm_catalogue *catalogue, llm_str json) {
+    llm_str name, as_of;
+    llm_catalogue_source(catalogue, json, &name, &as_of);
+    llm_report_text(w, "source", name);
+    llm_report_text(w, "as_of", as_of);
+}
+
+static bool has_price(llm_str entry) {
+    bool has = llm_json_get(entry, "prices").ptr != NULL;
+    for (size_t i = 0; !has && llm_rates_name(i) != NULL; i++) {
+        has = llm_json_get(entry, llm_rates_name(i)).ptr != NULL;
+    }
+    return has;
+}
+
+// A model of a provider's file; the catalogue's price where it gives none.
+static void report_model(llm_json_writer *w, struct llm_snapshot *s, const struct llm_model *model) {
+    const struct llm_catalogue *catalogue = model->price.known ? NULL : llm_shelf_catalogue(s);
+    struct llm_catalogue_entry entry;
+    const bool listed = catalogue != NULL &&
+                        llm_catalogue_find(catalogue, model->provider->name, model->id, &entry) &&
+                        has_price(entry.json);
+    const llm_str source = llm_json_get(model->json, "source");
     llm_json_object(w);
     llm_report_text(w, "provider", model->provider->name);
     llm_report_text(w, "id", model->id);
     llm_report_text(w, "operation", model->operation);
-    llm_report_bool(w, "priced", model->price.known);
+    llm_report_bool(w, "priced", model->price.known || listed);
     llm_report_text(w, "state", llm_str_from(llm_provider_state(model->provider)));
-    report_entry(w, model->json);
+    report_entry(w, model->json, false);
+    if (listed) {
+        report_entry(w, entry.json, true);
+        report_source(w, catalogue, entry.json);
+    } else if (source.ptr != NULL) {
+        llm_json_name(w, "source");
+        llm_json_raw(w, source);
+    }
     llm_json_object_end(w);
 }
 
-static void report_models(struct llm_snapshot *s, llm_str filter, llm_json_writer *w) {
-    for (size_t i = 0; i < s->n_models; i++) {
-        if (filter.ptr == NULL || llm_str_eq(s->models[i].provider->name, filter)) {
-            report_model(w, &s->models[i]);
+static void report_catalogued(llm_json_writer *w, const struct llm_catalogue *catalogue,
+                              const struct llm_catalogue_entry *entry, const struct llm_provider *provider) {
+    const llm_str operation = llm_json_plain(llm_json_get(entry->json, "operation"));
+    llm_json_object(w);
+    llm_report_text(w, "provider", entry->provider);
+    llm_report_text(w, "id", entry->id);
+    llm_report_text(w, "operation", operation.ptr != NULL ? operation : LLM_STR("chat"));
+    llm_report_bool(w, "priced", has_price(entry->json));
+    llm_report_text(w, "state",
+                    llm_str_from(provider != NULL ? llm_provider_state(provider) : "not_configured"));
+    report_entry(w, entry->json, false);
+    report_source(w, catalogue, entry->json);
+    llm_json_object_end(w);
+}
+
+static const struct llm_provider *provider_of(const struct llm_snapshot *s, llm_str name) {
+    for (size_t i = 0; i < s->n_providers; i++) {
+        if (llm_str_eq(s->providers[i].name, name)) {
+            return &s->providers[i];
         }
     }
+    return NULL;
+}
+
+static bool is_own(const struct llm_snapshot *s, const struct llm_provider *provider, llm_str id) {
+    for (size_t i = 0; provider != NULL && i < provider->n_models; i++) {
+        if (llm_str_eq(s->models[provider->first_model + i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void report_shelf(struct llm_snapshot *s, llm_str filter, bool all, llm_json_writer *w) {
+    const struct llm_catalogue *catalogue = llm_shelf_catalogue(s);
+    const struct llm_provider *provider = NULL;
+    struct llm_catalogue_entry entry;
+    size_t at = catalogue != NULL && filter.ptr != NULL ? llm_catalogue_provider(catalogue, filter) : 0;
+    llm_str last = {0};
+    while (catalogue != NULL && llm_catalogue_next(catalogue, &at, &entry)) {
+        if (filter.ptr != NULL && !llm_str_eq(entry.provider, filter)) {
+            return;
+        }
+        provider =
+            last.ptr != NULL && llm_str_eq(last, entry.provider) ? provider : provider_of(s, entry.provider);
+        last = entry.provider;
+        const bool ready = provider != NULL && strcmp(llm_provider_state(provider), "ready") == 0;
+        if ((all || ready) && !is_own(s, provider, entry.id)) {
+            report_catalogued(w, catalogue, &entry, provider);
+        }
+    }
+}
+
+static void report_files(struct llm_snapshot *s, llm_str filter, llm_json_writer *w) {
+    for (size_t i = 0; i < s->n_models; i++) {
+        if (filter.ptr == NULL || llm_str_eq(s->models[i].provider->name, filter)) {
+            report_model(w, s, &s->models[i]);
+        }
+    }
+}
+
+static void report_models(struct llm_snapshot *s, llm_str filter, llm_json_writer *w) {
+    report_files(s, filter, w);
+    report_shelf(s, filter, false, w);
+}
+
+static void report_all_models(struct llm_snapshot *s, llm_str filter, llm_json_writer *w) {
+    report_files(s, filter, w);
+    report_shelf(s, filter, true, w);
 }
 
 // ---- providers and keys --------------------------------------------------------------------------------------
@@ -266,20 +360,30 @@ static const struct subject {
     void (*report)(struct llm_snapshot *s, llm_str filter, llm_json_writer *w);
     enum { BY_NOTHING, BY_PROVIDER, BY_PLUGIN } filter;
 } subjects[] = {
-    {"models", report_models, BY_PROVIDER}, {"providers", report_providers, BY_PROVIDER},
-    {"keys", report_keys, BY_PROVIDER},     {"plugins", report_plugins, BY_PLUGIN},
-    {"config", report_config, BY_NOTHING},  {"doctor", report_doctor, BY_NOTHING},
+    {"models", report_models, BY_PROVIDER},       {"models_all", report_all_models, BY_PROVIDER},
+    {"providers", report_providers, BY_PROVIDER}, {"keys", report_keys, BY_PROVIDER},
+    {"plugins", report_plugins, BY_PLUGIN},       {"config", report_config, BY_NOTHING},
+    {"doctor", report_doctor, BY_NOTHING},
 };
 
+static bool is_catalogued(struct llm_snapshot *s, llm_str provider) {
+    const struct llm_catalogue *catalogue = llm_shelf_catalogue(s);
+    struct llm_catalogue_entry entry;
+    size_t at = catalogue != NULL ? llm_catalogue_provider(catalogue, provider) : 0;
+    return catalogue != NULL && llm_catalogue_next(catalogue, &at, &entry) &&
+           llm_str_eq(entry.provider, provider);
+}
+
 // LLM_E_NOT_FOUND with the nearest name when the filter fits nothing.
-static llm_status check_filter(const struct llm_snapshot *s, const struct subject *subject, llm_str filter,
+static llm_status check_filter(struct llm_snapshot *s, const struct subject *subject, llm_str filter,
                                llm_error *err) {
     llm_str nearest = {0};
     size_t nearest_distance = filter.len / 2 + 2;
     const size_t count = subject->filter == BY_PROVIDER ? s->n_providers
                          : subject->filter == BY_PLUGIN ? s->n_plugins
                                                         : 0;
-    if (filter.ptr == NULL || subject->filter == BY_NOTHING) {
+    if (filter.ptr == NULL || subject->filter == BY_NOTHING ||
+        (subject->report == report_all_models && is_catalogued(s, filter))) {
         return LLM_OK;
     }
     for (size_t i = 0; i < count; i++) {
@@ -311,7 +415,7 @@ llm_status llm_snapshot_describe(struct llm_snapshot *snapshot, const char *what
     }
     if (subject == NULL) {
         return llm_fail(err, LLM_E_INVALID_REQUEST,
-                        "\"%s\" is none of models, providers, keys, plugins, config, doctor",
+                        "\"%s\" is none of models, models_all, providers, keys, plugins, config, doctor",
                         what != NULL ? what : "");
     }
     llm_status status = check_filter(snapshot, subject, llm_str_from(filter), err);

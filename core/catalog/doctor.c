@@ -158,6 +158,25 @@ static void check_providers(const struct llm_snapshot *s, llm_json_writer *w) {
     }
 }
 
+static void check_catalogue(struct llm_snapshot *s, llm_json_writer *w) {
+    llm_error err = LLM_ERROR_INIT;
+    const struct llm_catalogue *catalogue = llm_shelf_catalogue(s);
+    if (s->shelf.problem.ptr != NULL) {
+        row(w, "error", LLM_STR("catalogue"), "remove the file, or bring a whole one with \"models update\"",
+            "%.*s", LLM_FMT(s->shelf.problem));
+    }
+    if (catalogue == NULL) {
+        return;
+    }
+    if (llm_catalogue_check(catalogue, s->shelf.path, &err) != LLM_OK) {
+        row(w, "error", LLM_STR("catalogue"), "remove the file, or bring a whole one with \"models update\"",
+            "%s", err.message);
+        return;
+    }
+    row(w, "ok", LLM_STR("catalogue"), NULL, "%zu models, as of %.*s (%s)", catalogue->entries,
+        LLM_FMT(catalogue->as_of), s->shelf.path);
+}
+
 static void check_default(struct llm_snapshot *s, llm_json_writer *w) {
     llm_error err = LLM_ERROR_INIT;
     struct llm_route route;
@@ -181,5 +200,6 @@ void llm_report_doctor(struct llm_snapshot *snapshot, llm_json_writer *w) {
     check_plugins(snapshot, w);
     check_refused(snapshot, w);
     check_providers(snapshot, w);
+    check_catalogue(snapshot, w);
     check_default(snapshot, w);
 }
