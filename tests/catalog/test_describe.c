@@ -199,7 +199,7 @@ static const struct {
     llm_status status;
     const char *message;
 } bad[] = {
-    {"nothing", NULL, LLM_E_INVALID_REQUEST, "\"nothing\" is none of models, providers"},
+    {"nothing", NULL, LLM_E_INVALID_REQUEST, "\"nothing\" is none of models, models_all, providers"},
     {NULL, NULL, LLM_E_INVALID_REQUEST, "\"\" is none of models"},
     {"models", "nobody", LLM_E_NOT_FOUND, "no provider \"nobody\""},
     {"keys", "keep", LLM_E_NOT_FOUND, "no provider \"keep\"; nearest: kept"},
