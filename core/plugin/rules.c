@@ -19,7 +19,7 @@ static const char *const libraries[] = {
 // Names that linkers define in every object.
 static const char *const linker_names[] = {"_init", "_fini", "__bss_start", "_edata", "_end"};
 
-static bool is_common_library(llm_str name) {
+bool llm_rules_is_common_library(llm_str name) {
     for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
         if (llm_str_glob(llm_str_from(libraries[i]), name)) {
             return true;
@@ -29,7 +29,8 @@ static bool is_common_library(llm_str name) {
 }
 
 static llm_status check_library(llm_str name, const struct llm_manifest *manifest, struct llm_reason *why) {
-    if (name.ptr != NULL && (is_common_library(name) || llm_manifest_lists_library(manifest, name))) {
+    if (name.ptr != NULL &&
+        (llm_rules_is_common_library(name) || llm_manifest_lists_library(manifest, name))) {
         return LLM_OK;
     }
     return llm_refuse(why,
@@ -39,7 +40,7 @@ static llm_status check_library(llm_str name, const struct llm_manifest *manifes
 }
 
 // "$ORIGIN", "$ORIGIN/x:$ORIGIN/y": nothing that lies elsewhere, nothing empty (which is the current directory).
-static bool is_below_origin(llm_str path) {
+bool llm_rules_is_below_origin(llm_str path) {
     for (;;) {
         const char *colon = path.len > 0 ? memchr(path.ptr, ':', path.len) : NULL;
         const llm_str part = {path.ptr, colon != NULL ? (size_t)(colon - path.ptr) : path.len};
@@ -78,20 +79,21 @@ static llm_status check_dynamic(struct llm_elf *elf, const struct llm_manifest *
                 return status;
             }
         } else if (is_path) {
-            if (text.len == LLM_ELF_STRING_BYTES || !is_below_origin(text)) {
+            if (text.len == LLM_ELF_STRING_BYTES || !llm_rules_is_below_origin(text)) {
                 return llm_refuse(
                     why, "it looks for libraries in %.*s: link it without -rpath, or with $ORIGIN only",
                     LLM_FMT(text));
             }
             *ret_uses_origin = true;
-        } else if (is_common_library(text)) { // others that need this library would get the plugin instead
+        } else if (llm_rules_is_common_library(
+                       text)) { // others that need this library would get the plugin instead
             return llm_refuse(why, "it calls itself %.*s: link it without -soname", LLM_FMT(text));
         }
     }
     return LLM_OK;
 }
 
-static bool is_linker_name(llm_str name) {
+bool llm_rules_is_linker_name(llm_str name) {
     for (size_t i = 0; i < sizeof linker_names / sizeof linker_names[0]; i++) {
         if (llm_str_is(name, linker_names[i])) {
             return true;
@@ -127,7 +129,7 @@ static llm_status check_symbol(struct llm_elf *elf, const struct llm_elf_symbol 
         }
         return LLM_OK;
     }
-    if (!is_visible || is_linker_name(symbol->name)) {
+    if (!is_visible || llm_rules_is_linker_name(symbol->name)) {
         return LLM_OK;
     }
     uint64_t major = 0;

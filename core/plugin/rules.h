@@ -12,4 +12,10 @@
 llm_status llm_rules_check(struct llm_elf *elf, const struct llm_manifest *manifest, bool *ret_uses_origin,
                            struct llm_reason *why);
 
+// The parts of it, for the validator: a library that every plugin may need; a search path with nothing but $ORIGIN and what lies below
+// it; a name that linkers define in every object.
+bool llm_rules_is_common_library(llm_str name);
+bool llm_rules_is_below_origin(llm_str path);
+bool llm_rules_is_linker_name(llm_str name);
+
 #endif

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
+
 #include "cli.h"
 #include "table.h"
 
@@ -36,7 +38,7 @@ static int read_args(struct plugins *plugins, struct cli_args *args) {
     const bool list = plugins->verb != NULL && strcmp(plugins->verb, "list") == 0;
     const bool show = plugins->verb != NULL && strcmp(plugins->verb, "show") == 0;
     if (!list && !show) {
-        return cli_usage(args->cli, args, "say list, or show NAME");
+        return cli_usage(args->cli, args, "say list, show NAME, check FILE, diff OLD NEW or bench FILE");
     }
     if (show != (plugins->name != NULL)) {
         return cli_usage(args->cli, args, show ? "show needs the name of a plugin" : "list takes no name");
@@ -170,7 +172,47 @@ static int show_plugin(const struct plugins *plugins, struct cli *cli, llm_str l
     return status;
 }
 
+// check, diff and bench load a plugin without a core around it: another program does that, in processes of its own.
+static int run_tool(struct cli *cli, struct cli_args *args) {
+    static const char *const places[] = {"../../sdk/check", LLM_LIBEXECDIR};
+    const char *verb = args->argv[args->at];
+    char path[8192], self[4096];
+    const char *argv[260] = {"llm-plugin-check"};
+    size_t n = 1;
+    if (args->argc - args->at > 250) {
+        return cli_usage(cli, args, "too many arguments");
+    }
+    if (strcmp(verb, "check") != 0) {
+        argv[n++] = strcmp(verb, "diff") == 0 ? "--diff" : "--bench";
+    }
+    for (int i = args->at + 1; i < args->argc; i++) {
+        argv[n++] = args->argv[i];
+    }
+    const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const bool relative = places[i][0] != '/';
+        (void)snprintf(path, sizeof path, "%s%s%s/llm-plugin-check", relative ? self : "",
+                       relative ? "/" : "", places[i]);
+        (void)execv(path, (char *const *)(uintptr_t)argv);
+    }
+    cli_say(cli, NULL, "llm-plugin-check is not installed: it belongs into %s", LLM_LIBEXECDIR);
+    return CLI_CONFIG;
+}
+
+static bool is_tool(const struct cli_args *args) {
+    const char *verb = args->at < args->argc ? args->argv[args->at] : "";
+    return strcmp(verb, "check") == 0 || strcmp(verb, "diff") == 0 || strcmp(verb, "bench") == 0;
+}
+
 static int run(struct cli *cli, struct cli_args *args) {
+    if (is_tool(args)) {
+        return run_tool(cli, args);
+    }
     struct plugins plugins = {0};
     struct host_text list = {0};
     int status = read_args(&plugins, args);
@@ -185,7 +227,7 @@ static int run(struct cli *cli, struct cli_args *args) {
 
 const struct cli_command cli_plugins = {
     .name = "plugins",
-    .operands = "list | show NAME",
+    .operands = "list | show NAME | check FILE | diff OLD NEW | bench FILE",
     .summary = "Plugins: which were found, what they are, why one is refused",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -49,8 +49,9 @@ static void *count_alloc(void *ctx, void *old, size_t size) {
     if (sink->result->n_allocs == sink->fail_alloc) {
         return NULL;
     }
-    sink->n_live += old == NULL ? 1 : 0;
-    return realloc(old, size);
+    void *p = realloc(old, size);
+    sink->n_live += old == NULL && p != NULL ? 1 : 0;
+    return p;
 }
 
 static const void *no_interface(void *ctx, const char *id) {
@@ -155,8 +156,9 @@ static void *copy_new(const struct run *run, size_t size) {
 }
 
 static void copy_free(const struct run *run, void *p, size_t size) {
-    if (run->c->unmap_chunks) {
-        (void)munmap(p, size + 1);
+    if (run->c->unmap_chunks) { // the address is not given out again
+        (void)madvise(p, size + 1, MADV_DONTNEED);
+        (void)mprotect(p, size + 1, PROT_NONE);
     } else {
         llm_mem_free(p);
     }

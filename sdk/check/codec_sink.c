@@ -50,6 +50,9 @@ static llm_status on_line(void *ctx, const char *method, size_t method_len, cons
         return status;
     }
     struct codec_exchange *ex = current(ctx);
+    if (url_len == 0) {
+        return LLM_E_INVALID_REQUEST;
+    }
     if (ex->url.len != 0 || ex->headers.len != 0 || ex->body.len != 0) {
         codec_sink_breach(ctx, "line is not the first verb");
     }

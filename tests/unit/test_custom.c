@@ -16,6 +16,7 @@ int main(void) {
     struct tap tap = {0, 0};
     run_file(&tap, "examples");
     run_file(&tap, "language");
+    run_file(&tap, "operations");
     run_file(&tap, "shipped");
     run_file(&tap, "wrong");
     return tap_done(&tap);

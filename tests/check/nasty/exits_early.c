@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define DEFECT_EXITS_EARLY
+#include "nasty.h"

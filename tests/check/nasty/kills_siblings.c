@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define DEFECT_KILLS_SIBLINGS
+#include "nasty.h"

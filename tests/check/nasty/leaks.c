@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define DEFECT_LEAKS
+#include "nasty.h"

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#define DEFECT_RANDOM_BODY
+#include "nasty.h"
