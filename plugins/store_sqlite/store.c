@@ -64,9 +64,12 @@ llm_status store_sqlite_fail(llm_store *store, llm_store_fault *fault, int code,
                       code, system_code != 0 ? ", " : "", system_code != 0 ? strerror(system_code) : "");
 }
 
+// What comes after an interrupt does not begin.
 llm_status store_prepare(llm_store *store, const char *sql, unsigned flags, sqlite3_stmt **ret,
                          llm_store_fault *fault) {
-    const int code = sqlite3_prepare_v3(store->db, sql, -1, flags, ret, NULL);
+    const int code = atomic_load(&store->interrupted)
+                         ? SQLITE_INTERRUPT
+                         : sqlite3_prepare_v3(store->db, sql, -1, flags, ret, NULL);
     return code == SQLITE_OK ? LLM_OK : store_sqlite_fail(store, fault, code, "cannot use");
 }
 
@@ -193,7 +196,7 @@ static llm_status LLM_CALL sqlite_append(llm_store *store, const llm_store_row *
     if (there != LLM_OK) {
         return there;
     }
-    int code = step_once(store->begin);
+    int code = atomic_load(&store->interrupted) ? SQLITE_INTERRUPT : step_once(store->begin);
     for (size_t i = 0; code == SQLITE_OK && i < n; i++) {
         code = bind_row(store->insert, rows[i]);
         code = code == SQLITE_OK ? step_once(store->insert) : code;
