@@ -213,6 +213,7 @@ static void report_provider(llm_json_writer *w, const struct llm_provider *p) {
     llm_report_text(w, "source", p->source);
     llm_report_text(w, "problem", p->problem);
     llm_report_text(w, "notice", p->notice);
+    llm_report_health(w, p);
     static const char *const texts[] = {"homepage", "docs", "as_of"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         llm_json_name(w, texts[i]);

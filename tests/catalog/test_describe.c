@@ -85,6 +85,13 @@ START_TEST(providers) {
     expect(json, "name", "a", "problem", "null");
     expect(json, "name", "a", "homepage", "\"https://h.example\"");
     expect(json, "name", "a", "docs", "null");
+    expect(json, "name", "a", "health",
+           "{\"breaker\":\"closed\",\"retry_after_ms\":null,\"faults_in_a_row\":0,\"in_flight\":0,\"latency_"
+           "us\":null,"
+           "\"retries_left\":10}");
+    expect(json, "name", "a", "keys",
+           "[{\"name\":\"a\",\"origin\":\"options\",\"in_flight\":0,\"rests_ms\":null,\"refused\":null}]");
+    expect(json, "name", "kept", "keys", "[]");
     expect(json, "name", "kept", "key_found", "false");
     expect(json, "name", "kept", "state", "\"no_key\"");
     expect(json, "name", "echo", "key_required", "false");

@@ -43,17 +43,21 @@ START_TEST(every_allocation_may_fail) {
     setenv("A_KEY", "sk-a", 1);
     options.flags = LLM_MASTER_NO_DEFAULT_DIRS;
     options.plugin_dirs = dirs;
-    options.settings = "{\"aliases\": {\"q\": \"m\"}, \"keys\": {\"kept\": {\"command\": \"echo sk\"}}, "
+    options.settings = "{\"aliases\": {\"q\": \"m\"}, \"keys\": {\"kept\": [{\"command\": \"echo sk\"}, "
+                       "{\"value\": \"sk-2\"}]}, "
                        "\"base_urls\": {\"kept\": \"https://k.example\"}}";
     size_t n = 0;
     for (;; n++) {
         struct llm_settings s;
         struct llm_snapshot *snapshot = NULL;
         llm_error err = LLM_ERROR_INIT;
+        struct llm_health *health = llm_health_new(1);
+        ck_assert_ptr_nonnull(health);
         ck_assert_int_eq(llm_settings_read(&options, &s, &err), LLM_OK);
         fail_alloc_after(n);
-        const llm_status status = llm_snapshot_new(&s, w.registry, NULL, &snapshot, &err);
+        const llm_status status = llm_snapshot_new(&s, w.registry, health, &snapshot, &err);
         const bool failed = fail_alloc_off();
+        llm_health_free(health);
         if (!failed) {
             ck_assert_msg(status == LLM_OK, "%s", err.message);
             llm_snapshot_unref(snapshot);

@@ -49,12 +49,14 @@ void world_new(struct world *w) {
     setenv("XDG_CONFIG_HOME", temp_dir_file(&w->dir, "user"), 1);
     add_plugin(w, "plugins/echo.so", "openai_compat.so");
     w->registry = llm_plugins_new(&host);
-    ck_assert_ptr_nonnull(w->registry);
+    w->health = llm_health_new(1);
+    ck_assert(w->registry != NULL && w->health != NULL);
 }
 
 void world_free(struct world *w) {
     llm_snapshot_unref(w->snapshot);
     llm_plugins_free(w->registry);
+    llm_health_free(w->health);
     temp_dir_free(&w->dir);
 }
 
@@ -78,7 +80,7 @@ llm_status world_build(struct world *w, const char *settings) {
         return status;
     }
     struct llm_snapshot *next = NULL;
-    const llm_status built = llm_snapshot_new(&s, w->registry, NULL, &next, &w->err);
+    const llm_status built = llm_snapshot_new(&s, w->registry, w->health, &next, &w->err);
     if (built == LLM_OK) {
         llm_snapshot_unref(w->snapshot);
         w->snapshot = next;

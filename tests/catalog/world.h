@@ -10,6 +10,7 @@
 struct world {
     struct temp_dir dir;
     struct llm_plugins *registry;
+    struct llm_health *health;
     struct llm_snapshot *snapshot;
     llm_error err;
 };

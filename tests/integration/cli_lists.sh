@@ -18,8 +18,19 @@ exits 'models: a provider that is nearly one' 1 'no provider "opnai"; nearest: o
 
 run providers
 fits 'providers: a line' grep -q '^openai  *no_key  *openai_compat ' "$out"
+fits 'providers: the breaker' grep -q '^openai  *no_key  *openai_compat  *[0-9]*  *closed  *-  ' "$out"
 run providers --json
 fits 'providers: JSON' grep -q '"name":"openai"' "$out"
+fits 'providers: health, as JSON' grep -q '"health":{"breaker":"closed","retry_after_ms":null,"faults_in_a_row":0,' "$out"
+settings '{"keys": {"openai": [{"value": "sk-secret-one"}, {"value": "sk-secret-two"}]}}'
+run providers
+fits 'providers: two keys' grep -q '^openai .* and 1 more  ' "$out"
+run providers --json
+fits 'providers: two keys, as JSON' grep -q '"name":"openai#2"' "$out"
+fits 'providers: never a key' sh -c "! grep -q sk-secret '$out' '$err'"
+run config show
+fits 'config: two keys' grep -q '^keys.openai  *\[{"value": "(hidden)"},{"value": "(hidden)"}\]' "$out"
+settings '{}'
 
 run keys
 fits 'keys: what to set' grep -q '^openai  *no  *set OPENAI_API_KEY' "$out"
