@@ -21,11 +21,22 @@ static void over(struct llm_call *call, llm_status outcome) {
 
 // ---- the answer --------------------------------------------------------------------------------------------------
 
+// What is kept is shown to people and written to files: without the keys, which some servers repeat.
+static llm_status keep_raw(struct llm_call *call, llm_str text, bool list) {
+    struct llm_buf *raw = &call->response->raw;
+    const size_t before = raw->len;
+    const llm_status status = llm_response_add_raw(call->response, text, list);
+    if (raw->len > before) {
+        llm_call_redact_text(call, raw->ptr + before, raw->len - before);
+    }
+    return status;
+}
+
 static llm_status on_chunk(void *ctx, const llm_chunk *chunk) {
     struct llm_call *call = ctx;
     const llm_str text = {(const char *)chunk->data.ptr, chunk->data.len};
     if ((call->flags & LLM_QUERY_RAW) != 0) {
-        llm_status status = llm_response_add_raw(call->response, text, chunk->frame != LLM_FRAME_WHOLE);
+        llm_status status = keep_raw(call, text, chunk->frame != LLM_FRAME_WHOLE);
         if (status == LLM_OK) {
             status =
                 llm_call_emit(call, &(llm_event){.type = LLM_EVENT_RAW, .text = text, .name = chunk->event});
