@@ -89,6 +89,8 @@ static llm_status on_head(void *ctx, uint32_t http_status, const llm_header *hea
     struct llm_call *call = ctx;
     call->http_status = http_status;
     call->answer_is_2xx = http_status >= 200 && http_status < 300;
+    call->first_byte_us = call->first_byte_us != 0 ? call->first_byte_us : llm_clock_us();
+    call->stage = call->answer_is_2xx ? LLM_STAGE_ANSWER : LLM_STAGE_REFUSED;
     llm_call_phase(call, LLM_PHASE_IDLE);
     llm_call_debug_head(call, http_status, headers, n);
     keep_request_id(call, llm_head_request_id(headers, n));
@@ -209,19 +211,23 @@ static llm_status failed_answer(struct llm_call *call) {
     return call->error.status;
 }
 
-static void on_end(void *ctx, llm_status transport, const char *message) {
+static void on_end(void *ctx, llm_status transport, const struct llm_http_end *end) {
     struct llm_call *call = ctx;
     if (call->stopped) { // on_data has said it all
         return;
     }
     call->exchange = NULL;
+    call->final = end->untrusted;
+    if (!end->sent && call->stage == LLM_STAGE_SENT) {
+        call->stage = LLM_STAGE_NONE;
+    }
     if (atomic_load(&call->cancel_asked)) {
         over(call, LLM_E_CANCELLED);
         return;
     }
     if (call->http_status == 0 || (transport < 0 && !call->answer_is_2xx)) {
         if (call->error.status == LLM_OK) {
-            (void)llm_call_fail(call, transport < 0 ? transport : LLM_E_TRANSPORT, "%s", message);
+            (void)llm_call_fail(call, transport < 0 ? transport : LLM_E_TRANSPORT, "%s", end->message);
         }
         over(call, call->error.status);
         return;
@@ -235,7 +241,7 @@ static void on_end(void *ctx, llm_status transport, const char *message) {
         status = end_of_body(call, transport);
     }
     if (transport < 0 && status < 0 && call->error.status == LLM_OK) {
-        status = llm_call_fail(call, transport, "the answer was cut off: %s", message);
+        status = llm_call_fail(call, transport, "the answer was cut off: %s", end->message);
     }
     over(call, status);
 }
@@ -253,8 +259,34 @@ static void begin_answer(struct llm_call *call) {
                     LLM_MAX_RESPONSE_BYTES, on_chunk, call);
 }
 
+// Counted before it starts: whatever happens, it was one.  false: the provider is left alone meanwhile.
+static bool begin(struct llm_call *call) {
+    struct llm_health_entry *health = call->key->health;
+    const uint64_t now_us = llm_clock_us();
+    uint64_t wait_ms = 0;
+    if (!llm_call_tried(call, call->route.provider)) {
+        llm_health_deposit(health, now_us);
+    }
+    const struct llm_model *model = call->route.model;
+    if (llm_health_enter(health, model != NULL ? model->health : NULL, now_us, &call->ticket, &wait_ms) ==
+        LLM_HEALTH_OPEN) {
+        call->final = true;
+        call->outcome = LLM_OK;
+        llm_call_left_alone(call, wait_ms);
+        return false;
+    }
+    call->counted = true;
+    call->attempts++;
+    call->attempt_us = now_us;
+    return true;
+}
+
 enum llm_step_name llm_call_encode(struct llm_call *call) {
+    if (!call->counted && !begin(call)) {
+        return LLM_STEP_DECIDE;
+    }
     if (call->generator->codec.open == NULL) {
+        call->stage = LLM_STAGE_SENT;
         call->admission.sent = true;
         return llm_worker_start(call);
     }
@@ -271,11 +303,9 @@ enum llm_step_name llm_call_encode(struct llm_call *call) {
         return LLM_STEP_EXCHANGE;
     }
     const uint64_t wait_ms = call->draft.wait_ms;
-    call->step = LLM_STEP_PAUSE;
-    call->wait_until_us = llm_clock_us() + wait_ms * 1000;
-    llm_call_phase(call, LLM_PHASE_WAIT);
+    const enum llm_step_name next = llm_call_wait(call, llm_clock_us() + wait_ms * 1000, LLM_STEP_EXCHANGE);
     (void)llm_call_emit(call, &(llm_event){.type = LLM_EVENT_PROGRESS, .wait_ms = wait_ms});
-    return LLM_STEP_PAUSE;
+    return next;
 }
 
 // ---- a host's transport in the place of HTTP ------------------------------------------------------------------------
@@ -340,8 +370,10 @@ static llm_status use_transport(struct llm_call *call, const struct llm_http_cal
     const llm_reply reply = {
         .size = (uint32_t)sizeof reply, .ctx = call, .head = reply_head, .data = reply_data};
     const llm_status status = transport->exchange(transport->ctx, &out, &reply);
-    on_end(call, status < 0 ? LLM_E_TRANSPORT : LLM_OK,
-           status < 0 ? "the host's transport failed" : "the host's transport gave no answer");
+    const struct llm_http_end end = {.message = status < 0 ? "the host's transport failed"
+                                                           : "the host's transport gave no answer",
+                                     .sent = true};
+    on_end(call, status < 0 ? LLM_E_TRANSPORT : LLM_OK, &end);
     return LLM_OK;
 }
 
@@ -356,6 +388,7 @@ enum llm_step_name llm_call_exchange(struct llm_call *call) {
         http.on_end = on_end;
         llm_call_debug_request(call, &http);
         call->step = LLM_STEP_PAUSE;
+        call->stage = LLM_STAGE_SENT;
         call->admission.sent = true;
         llm_call_phase(call, LLM_PHASE_FIRST_BYTE);
         status = call->loop->master->options.transport != NULL

@@ -122,6 +122,14 @@ void llm_call_phase(struct llm_call *call, enum llm_phase phase) {
     arm(call);
 }
 
+enum llm_step_name llm_call_wait(struct llm_call *call, uint64_t until_us, enum llm_step_name resume) {
+    call->step = LLM_STEP_PAUSE;
+    call->resume = resume;
+    call->wait_until_us = until_us;
+    llm_call_phase(call, LLM_PHASE_WAIT);
+    return LLM_STEP_PAUSE;
+}
+
 void llm_call_on_timer(struct llm_timer *timer) {
     struct llm_call *call = (struct llm_call *)(void *)((char *)timer - offsetof(struct llm_call, timer));
     const uint64_t now = call->loop->reactor.now_us;
@@ -149,7 +157,7 @@ void llm_call_on_timer(struct llm_timer *timer) {
     }
     if (call->phase == LLM_PHASE_WAIT) {
         call->phase = LLM_PHASE_NONE;
-        call->step = LLM_STEP_EXCHANGE;
+        call->step = call->resume;
         llm_loop_queue(call);
         return;
     }

@@ -6,7 +6,7 @@
 //     open     the plugin's job for the target of this attempt                 start.c
 //     admit    limits are reserved; the call may wait for its turn             admit.c
 //     attempt  encode -> exchange -> frames -> head/data/end -> events         attempt.c, request.c, sink.c
-//     decide   done? another exchange? retry? fall back? give up?              decide.c
+//     decide   done? another exchange? retry? fall back? give up?              decide.c, verdict.c, target.c
 //     settle   cost, the error                                                 settle.c
 //     record   the ledger's row                                                record.c
 //     finish   metrics, the cache, the end event                               settle.c
@@ -24,6 +24,8 @@
 #include "base/gate.h"
 #include "base/id.h"
 #include "call/response.h"
+#include "call/verdict.h"
+#include "catalog/chain.h"
 #include "catalog/snapshot.h"
 #include "llm_provider.h"
 #include "net/frames.h"
@@ -94,6 +96,7 @@ struct llm_loop {
     uint64_t progress;                  // counts what happened: a run that saw something does not wait
     _Atomic(pthread_t) thread;          // who runs it now, while depth > 0
     atomic_bool running;
+    uint64_t random; // llm_random_next()
 };
 
 // A loop from the master's store, or a new one; give it back with llm_loop_give().
@@ -200,8 +203,27 @@ struct llm_call {
     llm_event pulled;
     bool end_pulled;
 
+    struct llm_chain chain; // where it may go
+    size_t target;          // of the chain: where this attempt goes
+    llm_str format;         // that was asked for; absent: the usual one
+    llm_str prompt_tail;    // of a body that was made from a prompt: what stands behind its model
+    uint32_t attempts, max_attempts;
+    uint32_t throttles, transients; // failed attempts of each kind
+    bool counted;                   // this attempt is among them
+    bool told;                      // the host has been given output
+    bool charged_unknown;           // a failed attempt may have cost something that nobody stated
+    int64_t spent;                  // on the attempts so far, pico-USD
+    uint32_t spent_source;          // LLM_COST_*
+    enum llm_stage stage;           // of this attempt
+    uint32_t advice;                // LLM_RETRY_* of its failure
+    bool final;                     // the failure stays
+    bool impatient;                 // the caller's time-outs are shorter than the settings'
+    uint64_t asked_us;              // when this attempt was decided on; it begins at attempt_us
+
     struct llm_route route;
     const struct llm_provider_key *key; // of this attempt
+    struct llm_health_ticket ticket;    // of this attempt, while it is under way
+    uint64_t first_byte_us;             // of this attempt, when the head of its answer came; 0: not yet
     llm_instance *instance;
     const struct llm_plugin_generator *generator;
     struct llm_gate gate;
@@ -229,6 +251,7 @@ struct llm_call {
     bool blob_typed;
 
     enum llm_phase phase;
+    enum llm_step_name resume; // where a wait goes on
     uint64_t activity_us, wait_until_us, total_until_us, attempt_us;
     uint32_t connect_ms, first_byte_ms, idle_ms, total_ms;
     struct llm_timer timer;
@@ -305,6 +328,28 @@ void llm_call_observe_end(struct llm_call *call); // idempotent
 
 // Give an event to the host and to the response.  LLM_OK, or what the codec is to stop with.
 llm_status llm_call_emit(struct llm_call *call, llm_event *event);
+
+// Make a target of the chain this call's: instance, generator, format, body.  On failure only the target's problem is noted.  No job may be open.
+llm_status llm_call_take_target(struct llm_call *call, size_t index, llm_error *err);
+// The first that can be used; the error of the first when none can.
+llm_status llm_call_first_target(struct llm_call *call, llm_error *err);
+// One that is left and takes a failure of this class; false: none.
+bool llm_call_next_target(struct llm_call *call, llm_status status);
+uint32_t llm_call_targets_left(const struct llm_call *call, llm_status status);
+// The provider is left alone for now: outcome and error say until when, unless an attempt failed before.
+bool llm_call_breaker_is_open(struct llm_call *call);
+void llm_call_left_alone(struct llm_call *call, uint64_t wait_ms);
+// OPEN with another target, or SETTLE.
+enum llm_step_name llm_call_skip_target(struct llm_call *call);
+// Has this call been at the provider before?
+bool llm_call_tried(const struct llm_call *call, const struct llm_provider *provider);
+// Warn of targets that cannot be used.
+void llm_call_tell_problems(struct llm_call *call);
+
+// Go on with `resume` at that time: gives PAUSE.  A cancel or the deadline ends the wait.
+enum llm_step_name llm_call_wait(struct llm_call *call, uint64_t until_us, enum llm_step_name resume);
+// End the plugin's job, when there is one.
+void llm_call_close_job(struct llm_call *call);
 
 // The verbs of a call, bound to it once.
 void llm_sink_bind(struct llm_call *call);    // call->out_verbs

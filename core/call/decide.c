@@ -1,8 +1,80 @@
 // SPDX-License-Identifier: MIT
-// Decide: by the outcome's class alone, never by a provider's text.
+// Decide: by the outcome's class alone, never by a provider's text.  The policy is verdict.c.
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "call/call.h"
+
+static bool is_idempotent(const struct llm_call *call) {
+    return call->draft.idempotent || llm_str_is(call->draft.method, "GET");
+}
+
+static struct llm_failure failure_of(struct llm_call *call, uint64_t now_us) {
+    const llm_status status = call->outcome;
+    *(llm_status_is_throttle(status) ? &call->throttles : &call->transients) += 1;
+    return (struct llm_failure){
+        .status = status,
+        .stage = call->stage,
+        .advice = call->advice,
+        .advised_ms = call->error.status == status ? call->error.retry_after_ms : -1,
+        .final = call->final,
+        .idempotent = is_idempotent(call),
+        .told = call->told,
+        .attempts = call->attempts,
+        .targets = llm_call_targets_left(call, status),
+        .budget = true,
+        .left_us = call->total_until_us > now_us ? call->total_until_us - now_us : 0,
+        .throttles = call->throttles,
+        .transients = call->transients,
+        .random = (uint32_t)(llm_random_next(&call->loop->random) >> 32),
+    };
+}
+
+static void log_verdict(struct llm_call *call, const struct llm_verdict *verdict) {
+    static const char *const names[] = {"gives up", "tries again", "falls back"};
+    llm_master_log(call->loop->master, LLM_LOG_INFO, "call %llu: attempt %u at %.*s: %s: %s (%s), %llu ms",
+                   (unsigned long long)call->id, call->attempts, LLM_FMT(call->route.provider->name),
+                   llm_status_name(call->outcome), names[verdict->name], verdict->why,
+                   (unsigned long long)(verdict->wait_us / 1000));
+}
+
+// Another key of the provider may go at once where this one may not.
+static bool has_other_key(const struct llm_call *call, uint64_t now_us) {
+    const struct llm_provider *provider = call->route.provider;
+    for (size_t i = 0; provider->n_keys > 1 && i < provider->n_keys; i++) {
+        uint64_t wait_ms = 0;
+        if (&provider->keys[i] != call->key &&
+            llm_health_look(provider->keys[i].health, now_us, &wait_ms) < LLM_HEALTH_COOLING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum llm_step_name after_failure(struct llm_call *call) {
+    const struct llm_retry_settings *settings = &call->snapshot->settings.retry;
+    const uint64_t now_us = llm_clock_us();
+    llm_call_attempt_over(call); // the health of its key and provider as of now
+    struct llm_failure failure = failure_of(call, now_us);
+    failure.other_key = has_other_key(call, now_us);
+    struct llm_verdict verdict = llm_verdict(&failure, settings, call->max_attempts);
+    if (verdict.name == LLM_VERDICT_RETRY && !llm_health_withdraw(call->key->health, now_us)) {
+        failure.budget = false;
+        verdict = llm_verdict(&failure, settings, call->max_attempts);
+    }
+    if (llm_master_logs(call->loop->master, LLM_LOG_INFO)) {
+        log_verdict(call, &verdict);
+    }
+    call->asked_us = now_us;
+    switch (verdict.name) {
+    case LLM_VERDICT_RETRY:
+        return verdict.wait_us == 0 ? LLM_STEP_OPEN
+                                    : llm_call_wait(call, now_us + verdict.wait_us, LLM_STEP_OPEN);
+    case LLM_VERDICT_FALL_BACK: return llm_call_skip_target(call);
+    case LLM_VERDICT_GIVE_UP: break;
+    }
+    return LLM_STEP_SETTLE;
+}
 
 enum llm_step_name llm_call_decide(struct llm_call *call) {
     if (call->outcome == LLM_AGAIN) {
@@ -14,5 +86,7 @@ enum llm_step_name llm_call_decide(struct llm_call *call) {
         call->outcome =
             llm_call_fail(call, LLM_E_LIMIT, "the job is not done after %u exchanges", LLM_MAX_STEPS);
     }
-    return LLM_STEP_SETTLE;
+    call->phase = LLM_PHASE_NONE;
+    llm_request_wipe(call);
+    return call->outcome < 0 && call->attempt_open ? after_failure(call) : LLM_STEP_SETTLE;
 }

@@ -29,7 +29,7 @@ static llm_status on_data(void *ctx, const void *p, size_t n) {
     return fetch->http_status >= 200 && fetch->http_status < 300 ? llm_buf_put(&fetch->body, p, n) : LLM_OK;
 }
 
-static void on_end(void *ctx, llm_status status, const char *message) {
+static void on_end(void *ctx, llm_status status, const struct llm_http_end *end) {
     struct fetch *fetch = ctx;
     fetch->done = true;
     fetch->loop->progress++;
@@ -37,7 +37,7 @@ static void on_end(void *ctx, llm_status status, const char *message) {
     if (status == LLM_E_LIMIT) {
         (void)llm_fail(fetch->err, status, "the file is larger than %zu bytes", fetch->body.max);
     } else if (status != LLM_OK) {
-        (void)llm_fail(fetch->err, status, "%s", message);
+        (void)llm_fail(fetch->err, status, "%s", end->message);
     } else if (fetch->http_status < 200 || fetch->http_status > 299) {
         fetch->status = llm_status_from_http(fetch->http_status);
         (void)llm_fail(fetch->err, fetch->status, "HTTP %u%s", fetch->http_status,

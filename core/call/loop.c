@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Loops: calls that are due are advanced, then the reactor waits.  Frees wait until nothing of a call is on the stack.
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "call/call.h"
@@ -17,6 +18,7 @@ llm_status llm_loop_new(llm_master *master, const llm_loop_options *options, llm
         return llm_fail(err, LLM_E_NOMEM, "out of memory");
     }
     loop->master = master;
+    loop->random = (llm_clock_us() ^ (uintptr_t)loop) | 1;
     llm_status status = llm_reactor_init(&loop->reactor, options, on_ready, loop);
     if (status != LLM_OK) {
         llm_mem_free(loop);

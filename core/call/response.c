@@ -401,6 +401,16 @@ llm_status llm_response_add_raw(struct llm_response *r, llm_str text, bool list)
     return w.status;
 }
 
+void llm_response_begin_attempt(struct llm_response *r) {
+    llm_usage_clear(&r->usage);
+    r->has_usage = false;
+    r->stated_cost = -1;
+    r->cost_by = (struct llm_price_applied){.above = -1};
+    r->raw.len = 0;
+    r->raw_is_list = false;
+    r->request_id = (llm_str){NULL, 0};
+}
+
 llm_status llm_response_add_attempt(struct llm_response *r, const struct llm_attempt *attempt) {
     struct llm_attempt **at = &r->attempts;
     while (*at != NULL) {
@@ -414,6 +424,7 @@ llm_status llm_response_add_attempt(struct llm_response *r, const struct llm_att
     copy->next = NULL;
     copy->provider = llm_arena_dup(&r->arena, attempt->provider);
     copy->model = llm_arena_dup(&r->arena, attempt->model);
+    copy->key = llm_arena_dup(&r->arena, attempt->key);
     *at = copy;
     return LLM_OK;
 }

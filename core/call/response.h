@@ -107,6 +107,9 @@ llm_status llm_response_add_raw(struct llm_response *response, llm_str text, boo
 // "stop", "length", ...  Static.
 const char *llm_finish_name(const struct llm_choice *choice);
 
+// What a failed attempt left, but for warnings and attempts, is gone: another begins.
+void llm_response_begin_attempt(struct llm_response *response);
+
 llm_status llm_response_add_attempt(struct llm_response *response, const struct llm_attempt *attempt);
 
 #endif

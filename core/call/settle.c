@@ -5,18 +5,37 @@
 #include "call/call.h"
 #include "catalog/price.h"
 
-static void price(struct llm_call *call) {
+// What an attempt cost by itself.
+static void price(const struct llm_call *call, struct llm_attempt *attempt) {
     struct llm_response *r = call->response;
     const struct llm_model *model = call->route.model;
     if (r->stated_cost >= 0) {
-        r->cost = r->stated_cost;
-        r->cost_source = LLM_COST_PROVIDER;
+        attempt->cost = r->stated_cost;
+        attempt->cost_source = LLM_COST_PROVIDER;
     } else if (model != NULL && r->has_usage) {
-        const int64_t age_us = (int64_t)(llm_clock_us() - r->start_us);
-        r->cost =
-            llm_price_cost(&model->price, &r->usage, (int64_t)time(NULL) - age_us / 1000000, &r->cost_by);
-        r->cost_source = r->cost >= 0 ? LLM_COST_CATALOGUE : LLM_COST_UNKNOWN;
+        attempt->cost = llm_price_cost(&model->price, &r->usage, call->started_us / 1000000, &r->cost_by);
+        attempt->cost_source = attempt->cost >= 0 ? LLM_COST_CATALOGUE : LLM_COST_UNKNOWN;
     }
+}
+
+// The call's cost is the sum of its attempts'.  The cost of the last one must be known; that of an earlier one which a provider may have
+// charged and did not state is told by a warning.
+static void add_cost(struct llm_call *call, const struct llm_attempt *attempt) {
+    struct llm_response *r = call->response;
+    const bool charged = call->stage == LLM_STAGE_ANSWER || r->has_usage;
+    if (attempt->cost >= 0) {
+        const bool fits = call->spent <= INT64_MAX - attempt->cost;
+        call->spent = fits ? call->spent + attempt->cost : INT64_MAX;
+        call->spent_source =
+            call->spent_source == LLM_COST_UNKNOWN || call->spent_source == attempt->cost_source
+                ? attempt->cost_source
+                : LLM_COST_CATALOGUE;
+    }
+    const bool known = attempt->cost >= 0 || (!charged && call->spent_source != LLM_COST_UNKNOWN);
+    r->cost = known ? call->spent : -1;
+    r->cost_source = known ? call->spent_source : LLM_COST_UNKNOWN;
+    call->charged_unknown =
+        call->charged_unknown || (charged && attempt->cost < 0 && attempt->status != LLM_OK);
 }
 
 static const char *plain_message(llm_status status) {
@@ -48,21 +67,48 @@ static void fill_error(struct llm_call *call) {
     r->truncated = r->got_output;
 }
 
+// A caller's impatience is no fault of the provider's.
+static llm_status health_of(const struct llm_call *call) {
+    const bool own = call->outcome == LLM_E_TIMEOUT && call->stage != LLM_STAGE_REFUSED && call->impatient;
+    return own ? LLM_E_CANCELLED : call->outcome < 0 ? call->outcome : LLM_OK;
+}
+
 void llm_call_attempt_over(struct llm_call *call) {
     struct llm_response *r = call->response;
     if (!call->attempt_open) {
         return;
     }
+    const uint64_t now_us = llm_clock_us();
+    const uint64_t begin_us = call->counted ? call->attempt_us : now_us;
     call->attempt_open = false;
     llm_call_admit_over(call);
-    const struct llm_attempt attempt = {.provider = call->route.provider->name,
-                                        .model = call->route.provider_model,
-                                        .status = call->outcome < 0 ? call->outcome : LLM_OK,
-                                        .http_status = call->http_status,
-                                        .us = llm_clock_us() - call->attempt_us,
-                                        .cost = -1};
+    const bool wants_wait = call->outcome < 0 && call->error.status == call->outcome;
+    llm_health_leave(&call->ticket, now_us, health_of(call),
+                     call->first_byte_us != 0 ? call->first_byte_us - begin_us : 0,
+                     wants_wait ? call->error.retry_after_ms : -1);
+    struct llm_attempt attempt = {.provider = call->route.provider->name,
+                                  .model = call->route.provider_model,
+                                  .status = call->outcome < 0 ? call->outcome : LLM_OK,
+                                  .http_status = call->http_status,
+                                  .us = call->counted ? (now_us > begin_us ? now_us - begin_us : 1) : 0,
+                                  .key = call->route.provider->n_keys > 1 ? call->key->name : (llm_str){0},
+                                  .waited_ms = (uint32_t)((begin_us - call->asked_us) / 1000),
+                                  .cost = -1};
+    price(call, &attempt);
+    add_cost(call, &attempt);
     (void)llm_response_add_attempt(r, &attempt);
     llm_call_observe_attempt(call, &attempt);
+}
+
+// Money that nobody stated is not nothing.
+static void warn_of_cost(struct llm_call *call) {
+    static const char text[] =
+        "a failed attempt may have been charged for, and its cost is not known: the cost is a lower bound";
+    if (call->charged_unknown && call->response->cost >= 0) {
+        (void)llm_call_emit(call, &(llm_event){.type = LLM_EVENT_WARNING,
+                                               .id = LLM_STR("cost_incomplete"),
+                                               .text = llm_str_from(text)});
+    }
 }
 
 enum llm_step_name llm_call_settle(struct llm_call *call) {
@@ -76,7 +122,7 @@ enum llm_step_name llm_call_settle(struct llm_call *call) {
     if (call->outcome < 0) {
         fill_error(call);
     }
-    price(call);
+    warn_of_cost(call);
     if (r->error.status != LLM_OK) {
         (void)llm_call_emit(
             call, &(llm_event){.type = LLM_EVENT_ERROR, .status = r->error.status, .error = &r->error});

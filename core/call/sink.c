@@ -67,6 +67,11 @@ static bool is_output(uint32_t type) {
            type == LLM_EVENT_VECTOR;
 }
 
+// After these nothing is tried again: the host has seen a part of this answer.
+static bool binds(uint32_t type) {
+    return is_output(type) || type == LLM_EVENT_FINISH || type == LLM_EVENT_JSON || type == LLM_EVENT_RAW;
+}
+
 llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
     const bool last = event->type == LLM_EVENT_END || event->type == LLM_EVENT_ERROR;
     if (!last && atomic_load_explicit(&call->cancel_asked, memory_order_relaxed)) {
@@ -74,6 +79,7 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
     }
     struct llm_response *r = call->response;
     event->size = (uint32_t)sizeof *event;
+    call->told = call->told || binds(event->type);
     if (is_output(event->type)) {
         r->got_output = true;
         llm_call_admit_see(call, event);
@@ -339,6 +345,7 @@ void llm_call_fault(struct llm_call *call, const llm_fault *fault) {
         e->retry_after_ms =
             (int64_t)(f.retry_after_ms < LLM_MAX_RETRY_AFTER_MS ? f.retry_after_ms : LLM_MAX_RETRY_AFTER_MS);
     }
+    call->advice = f.retry;
     llm_error_text(e->provider_code, sizeof e->provider_code, f.provider_code);
     llm_error_text(e->param, sizeof e->param, f.param);
     llm_error_text(e->request_id, sizeof e->request_id, f.request_id);

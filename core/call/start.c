@@ -51,6 +51,13 @@ static void call_clear(struct llm_call *call) {
     call->attempt_open = call->settled = false;
     atomic_store(&call->cancel_asked, false);
     call->queue_first = call->queue_last = NULL;
+    call->chain = (struct llm_chain){0};
+    call->format = call->prompt_tail = (llm_str){NULL, 0};
+    call->attempts = call->throttles = call->transients = 0;
+    call->counted = call->told = call->charged_unknown = false;
+    call->spent = 0;
+    call->spent_source = LLM_COST_UNKNOWN;
+    call->stage = LLM_STAGE_NONE;
     call->job = NULL;
     call->key = NULL;
     call->instance = NULL;
@@ -111,18 +118,22 @@ void llm_call_pool_free(struct llm_loop *loop) {
     }
 }
 
-void llm_call_release(struct llm_call *call) {
-    struct llm_loop *loop = call->loop;
-    llm_call_abort(call, LLM_E_CANCELLED);
-    llm_call_advance(call); // without events: it is settled and recorded like every other
-    llm_loop_unlist(call);
-    llm_loop_unqueue(call);
+void llm_call_close_job(struct llm_call *call) {
     if (call->job != NULL) {
         llm_codec_enter(call);
         call->generator->codec.close(call->job);
         llm_codec_leave(call);
         call->job = NULL;
     }
+}
+
+void llm_call_release(struct llm_call *call) {
+    struct llm_loop *loop = call->loop;
+    llm_call_abort(call, LLM_E_CANCELLED);
+    llm_call_advance(call); // without events: it is settled and recorded like every other
+    llm_loop_unlist(call);
+    llm_loop_unqueue(call);
+    llm_call_close_job(call);
     llm_call_observe_end(call);
     loop->n_open -= call->ended ? 0 : 1;
     *(call->prev != NULL ? &call->prev->next : &loop->calls) = call->next;
@@ -148,17 +159,12 @@ static void write_message(llm_json_writer *w, const char *role, const char *cont
     llm_json_object_end(w);
 }
 
-// A request in OpenAI's form from a prompt.
-static llm_status body_from_prompt(struct llm_call *call, const llm_query_args *args, llm_str model,
-                                   llm_str operation, llm_str *ret) {
+// A request in OpenAI's form from a prompt, but for its beginning: each target names its own model.
+static llm_status tail_from_prompt(struct llm_call *call, const llm_query_args *args, llm_str operation) {
     struct llm_buf *buf = &call->scratch; // free until the first blob
     llm_json_writer w = llm_json_writer_to(llm_buf_sink, buf);
     buf->len = 0;
     llm_json_object(&w);
-    if (model.ptr != NULL) {
-        llm_json_name(&w, "model");
-        llm_json_string(&w, model);
-    }
     if (llm_str_is(operation, "chat")) {
         llm_json_name(&w, "messages");
         llm_json_array(&w);
@@ -175,8 +181,8 @@ static llm_status body_from_prompt(struct llm_call *call, const llm_query_args *
     if (w.status != LLM_OK) {
         return w.status;
     }
-    *ret = llm_arena_dup(&call->arena, llm_buf_str(buf));
-    return ret->ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+    call->prompt_tail = llm_arena_dup(&call->arena, llm_str_cut(llm_buf_str(buf), 1));
+    return call->prompt_tail.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
 }
 
 static llm_status take_body(struct llm_call *call, const llm_query_args *args, llm_str *ret, llm_error *err) {
@@ -240,31 +246,6 @@ static llm_status asked_model(struct llm_call *call, const llm_query_args *args,
     return LLM_OK;
 }
 
-static llm_status choose_format(struct llm_call *call, const llm_query_args *args, llm_error *err) {
-    const char *const *formats = call->generator->formats;
-    const llm_str operation = call->job_args.operation;
-    for (size_t i = 0; formats[i] != NULL; i++) {
-        const llm_str format = llm_str_from(formats[i]);
-        const bool canonical =
-            llm_str_starts(format, LLM_STR("openai.")) && llm_str_eq(llm_str_cut(format, 7), operation);
-        if (args->format != NULL ? llm_str_is(format, args->format) : canonical) {
-            call->job_args.format = format;
-            return LLM_OK;
-        }
-    }
-    if (args->format != NULL) {
-        return llm_fail(err, LLM_E_UNSUPPORTED, "%.*s does not take the format %s; it takes %s",
-                        LLM_FMT(call->route.provider->name), args->format, formats[0]);
-    }
-    call->job_args.format = llm_str_from(formats[0]);
-    return LLM_OK;
-}
-
-static llm_status check_key(const struct llm_call *call, llm_error *err) {
-    return call->loop->master->options.transport != NULL ? LLM_OK
-                                                         : llm_provider_need_key(call->route.provider, err);
-}
-
 static llm_status take_tag(struct llm_call *call, const llm_query_args *args, llm_error *err) {
     const llm_str tag = args->size >= LLM_END(llm_query_args, tag) ? llm_str_from(args->tag) : (llm_str){0};
     if (tag.len > LLM_MAX_TAG_BYTES || !llm_str_utf8(tag)) {
@@ -290,44 +271,45 @@ static void take_limits(struct llm_call *call, const llm_query_args *args) {
     if ((args->flags & LLM_QUERY_NO_WAIT) != 0) {
         call->admission.max_wait_ms = 0;
     }
+    call->impatient = call->connect_ms < settings->connect_timeout_ms ||
+                      call->first_byte_ms < settings->first_byte_timeout_ms ||
+                      call->idle_ms < settings->idle_timeout_ms ||
+                      call->total_ms < settings->total_timeout_ms;
 }
 
-static llm_status find_route(struct llm_call *call, const llm_query_args *args, llm_str model,
-                             llm_error *err) {
-    struct llm_snapshot *snapshot = call->snapshot;
-    const llm_str operation = call->job_args.operation;
-    llm_status status = llm_snapshot_route(snapshot, model, operation, args->provider, &call->route, err);
-    if (status != LLM_OK) {
-        return status;
+static llm_status find_targets(struct llm_call *call, const llm_query_args *args, llm_str model,
+                               llm_error *err) {
+    const struct llm_chain_wish wish = {
+        .model = model,
+        .operation = call->job_args.operation,
+        .provider = args->provider,
+        .fallbacks = LLM_HAS(llm_query_args, args, fallbacks) ? args->fallbacks : NULL,
+        .alone = (args->flags & LLM_QUERY_NO_FALLBACK) != 0,
+        .random = &call->loop->random,
+        .now_us = call->loop->reactor.now_us,
+    };
+    const uint32_t asked = LLM_HAS(llm_query_args, args, max_attempts) ? args->max_attempts : 0;
+    call->max_attempts = asked != 0 ? asked : call->snapshot->settings.retry.max_attempts;
+    if (args->format != NULL) {
+        call->format = llm_arena_dup(&call->arena, llm_str_from(args->format));
+        if (call->format.ptr == NULL) {
+            return LLM_E_NOMEM;
+        }
     }
-    struct llm_provider *provider = call->route.provider;
-    if ((status = check_key(call, err)) == LLM_OK &&
-        (status = llm_provider_instance(snapshot, provider, &call->instance, err)) == LLM_OK) {
-        status =
-            llm_provider_generator(provider, call->route.provider_model, operation, &call->generator, err);
-    }
-    if (status == LLM_OK) {
-        status = choose_format(call, args, err);
-    }
-    if (status != LLM_OK && err != NULL && err->size >= sizeof *err) {
-        llm_error_text(err->provider, sizeof err->provider, provider->name);
-    }
-    return status;
+    const llm_status status = llm_snapshot_chain(call->snapshot, &wish, &call->arena, &call->chain, err);
+    return status == LLM_OK ? llm_call_first_target(call, err) : status;
 }
 
 static llm_status name_response(struct llm_call *call, llm_str model) {
     struct llm_response *r = call->response;
     struct llm_arena *arena = &r->arena;
     r->operation = llm_arena_dup(arena, call->job_args.operation);
-    r->provider = llm_arena_dup(arena, call->route.provider->name);
     r->model = llm_arena_dup(arena, model.ptr != NULL ? model : call->route.provider_model);
-    r->provider_model = llm_arena_dup(arena, call->route.provider_model);
     char name[sizeof "llm-" + LLM_ID_TEXT] = "llm-";
     llm_id_text(&call->name, name + 4);
     r->id = llm_arena_dup(arena, llm_str_from(name));
     r->call_id = llm_str_cut(r->id, r->id.ptr != NULL ? 4 : 0);
-    r->local = llm_url_is_loopback(call->route.provider->base_url);
-    return r->operation.ptr != NULL && r->provider.ptr != NULL && r->id.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+    return r->operation.ptr != NULL && r->id.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
 }
 
 static void *LLM_CALL job_alloc(void *ctx, size_t size) {
@@ -362,21 +344,14 @@ static llm_status prepare(struct llm_call *call, const llm_query_args *args, llm
     if (args->body.ptr == NULL && args->prompt == NULL && llm_str_is(call->job_args.operation, "chat")) {
         return llm_fail(err, LLM_E_INVALID_REQUEST, "neither a body nor a prompt was given");
     }
-    if ((status = asked_model(call, args, &model, err)) != LLM_OK ||
-        (status = find_route(call, args, model, err)) != LLM_OK) {
+    call->job_args.request = body;
+    if (body.ptr == NULL) {
+        status = tail_from_prompt(call, args, call->job_args.operation);
+    }
+    if (status != LLM_OK || (status = asked_model(call, args, &model, err)) != LLM_OK ||
+        (status = find_targets(call, args, model, err)) != LLM_OK) {
         return status;
     }
-    if (body.ptr == NULL) {
-        status = body_from_prompt(call, args, call->route.provider_model, call->job_args.operation, &body);
-        if (status != LLM_OK || (status = llm_gate_request(body, &call->arena, &call->gate, err)) != LLM_OK) {
-            return status;
-        }
-    }
-    call->job_args.model = llm_arena_dup(&call->arena, call->route.provider_model);
-    call->route.provider_model = call->job_args.model;
-    call->job_args.request = body;
-    call->job_args.fields = call->gate.fields;
-    call->job_args.n_fields = call->gate.n_fields;
     if (args->n_attachments > 0 && (status = take_attachments(call, args)) != LLM_OK) {
         return status;
     }
@@ -417,7 +392,7 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
     }
     call->response->collect = (call->flags & LLM_QUERY_COLLECT) != 0;
     call->total_until_us = call->response->start_us + (uint64_t)call->total_ms * 1000;
-    call->attempt_us = call->response->start_us;
+    call->asked_us = call->response->start_us;
     call->step = LLM_STEP_REUSE;
     call->prev = NULL;
     call->next = loop->calls;
@@ -432,11 +407,37 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
     return LLM_OK;
 }
 
+static void begin_attempt(struct llm_call *call) {
+    call->attempt_open = true;
+    call->counted = false;
+    call->attempt_us = call->first_byte_us = 0;
+    call->outcome = LLM_OK;
+    call->error = (llm_error)LLM_ERROR_INIT;
+    call->stage = LLM_STAGE_NONE;
+    call->advice = LLM_RETRY_DEFAULT;
+    call->final = false;
+    call->http_status = 0;
+    call->n_head_fields = 0;
+    call->base64 = (struct llm_base64){0};
+    call->blob_typed = false;
+    llm_response_begin_attempt(call->response);
+}
+
 // The plugin's job: a request that it cannot do is refused here.
 enum llm_step_name llm_call_open(struct llm_call *call) {
-    call->attempt_open = true;
     call->key = llm_provider_choose_key(call->route.provider, llm_clock_us());
+    if (llm_call_breaker_is_open(call)) {
+        return llm_call_skip_target(call);
+    }
+    begin_attempt(call);
     llm_call_observe_open(call);
+    if (call->job != NULL) { // the same once more
+        call->job_step.attempt++;
+        return LLM_STEP_ADMIT;
+    }
+    llm_call_tell_problems(call);
+    call->exchanges = 0;
+    call->job_step = (llm_step){.size = (uint32_t)sizeof call->job_step};
     if (call->generator->codec.open == NULL) { // its thread starts when it is admitted
         return LLM_STEP_ADMIT;
     }
@@ -449,6 +450,5 @@ enum llm_step_name llm_call_open(struct llm_call *call) {
         call->outcome = status;
         return LLM_STEP_DECIDE;
     }
-    call->job_step = (llm_step){.size = (uint32_t)sizeof call->job_step};
     return LLM_STEP_ADMIT;
 }

@@ -88,8 +88,9 @@ struct llm_model {
     size_t n_aliases;
     const struct llm_limit *limits; // that its provider states
     size_t n_limits;
-    llm_str json;       // its entry, for describe
-    bool is_catalogued; // the price is the catalogue's, not the provider file's
+    llm_str json;                     // its entry, for describe
+    bool is_catalogued;               // the price is the catalogue's, not the provider file's
+    struct llm_health_target *health; // of a model that a route chooses by latency; else NULL
 };
 
 struct llm_route {

@@ -13,7 +13,7 @@ struct llm_settings_builder {
     llm_header *aliases, *base_urls, *plugin_dirs;
     struct llm_key_setting *keys;
     struct llm_setting_origin *origins;
-    size_t cap_aliases, cap_base_urls, cap_plugin_dirs, cap_keys, cap_origins, n_plugin_dirs;
+    size_t cap_aliases, cap_base_urls, cap_plugin_dirs, cap_keys, cap_origins, cap_routes, n_plugin_dirs;
 };
 
 // Remember where a setting came from; value: its JSON.  LLM_E_NOMEM.

@@ -289,7 +289,9 @@ static llm_status take_document(struct llm_settings_builder *b, const struct llm
         {"limits", llm_settings_take_limits},
         {"plugin_dirs", take_plugin_dirs},
         {"proxy", take_proxy},
+        {"retry", llm_retry_take},
         {"retry_budget", llm_retry_budget_take},
+        {"routes", llm_routes_take},
         {"timeouts", take_timeouts},
         {NULL, NULL},
     };
@@ -315,7 +317,8 @@ static llm_status read_built_in(struct llm_settings_builder *b, llm_error *err) 
             return no_memory(err);
         }
     }
-    return llm_breaker_built_in(b, err);
+    const llm_status status = llm_breaker_built_in(b, err);
+    return status == LLM_OK ? llm_retry_built_in(b, err) : status;
 }
 
 // Which file, and whether it must be there.
@@ -408,6 +411,7 @@ llm_status llm_settings_read(const llm_master_options *options, struct llm_setti
     status = status == LLM_OK ? read_file(&b, options, err) : status;
     status = status == LLM_OK ? read_environment(&b, err) : status;
     status = status == LLM_OK ? read_options(&b, options, err) : status;
+    status = status == LLM_OK ? llm_routes_check(&settings, err) : status;
     if (status == LLM_OK) {
         status =
             llm_settings_find_dirs(&settings, options, b.plugin_dirs, b.n_plugin_dirs, note_dir, &b, err);

@@ -9,6 +9,8 @@
 #include "config/breaker.h"
 #include "config/ledger.h"
 #include "config/limits.h"
+#include "config/retry.h"
+#include "config/routes.h"
 
 // A key that the settings name for a provider: exactly one of value, file, command, env is present.
 struct llm_key_setting {
@@ -32,6 +34,7 @@ struct llm_settings {
     llm_str config_file;   // read, or where it would be
     llm_str default_model; // absent: none
     uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
+    struct llm_retry_settings retry;
     llm_str ca_file; // absent: the system's
     llm_str proxy; // absent: none.  Proxy variables of the environment count only with "proxy": "environment"
     // NULL-terminated, in order: of two files that claim one name, the one in the earlier directory counts.  All absolute.
@@ -40,6 +43,8 @@ struct llm_settings {
     const char *user_provider_dir, *user_model_dir; // laid over the others; NULL: none
     const llm_header *aliases;                      // alias -> model
     size_t n_aliases;
+    struct llm_route_rule *routes; // sorted by name
+    size_t n_routes;
     struct llm_key_setting *keys;
     size_t n_keys;
     struct llm_breaker_settings breaker;

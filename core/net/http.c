@@ -530,10 +530,20 @@ static llm_status status_of(const struct llm_exchange *x, CURLcode result) {
     }
 }
 
+static bool is_untrusted(CURLcode result) {
+    return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE ||
+           result == CURLE_SSL_ISSUER_ERROR || result == CURLE_SSL_CERTPROBLEM ||
+           result == CURLE_SSL_CRL_BADFILE || result == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
 static void finish(struct llm_exchange *x, CURLcode result) {
     const struct llm_http_call call = x->call;
     const llm_status status = status_of(x, result);
     char message[CURL_ERROR_SIZE];
+    curl_off_t ready_us = 0;
+    (void)curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    const struct llm_http_end end = {
+        .message = message, .sent = ready_us > 0 || x->http_status != 0, .untrusted = is_untrusted(result)};
     (void)snprintf(message, sizeof message, "%s",
                    status == LLM_E_DENIED && call.public_only ? "the host's address is not a public one"
                    : x->reason != NULL                        ? x->reason
@@ -542,7 +552,7 @@ static void finish(struct llm_exchange *x, CURLcode result) {
     const bool stopped = x->stopped;
     retire(x);
     if (!stopped) {
-        call.on_end(call.ctx, status, message);
+        call.on_end(call.ctx, status, &end);
     }
 }
 

@@ -20,6 +20,13 @@ struct llm_slice {
     size_t len;
 };
 
+// How an exchange ended.
+struct llm_http_end {
+    const char *message; // one line; borrowed
+    bool sent;           // the request, or a part of it, may have reached the other side
+    bool untrusted;      // its certificate is not trusted: trying again cannot help
+};
+
 // Everything in it stays valid until on_end or llm_exchange_stop().
 struct llm_http_call {
     const char *method, *url; // NUL-terminated
@@ -35,8 +42,9 @@ struct llm_http_call {
     // [loop] Bytes of the body.  Not LLM_OK: stop.
     llm_status (*on_data)(void *ctx, const void *p, size_t n);
     // [loop] The last word, exactly once unless stopped.  LLM_OK: the body is complete.  Else what on_head or on_data gave, or LLM_E_TIMEOUT
-    // (connect), LLM_E_TRANSPORT, LLM_E_DENIED (not public), LLM_E_NOMEM; message: one line.  The exchange is gone afterwards.
-    void (*on_end)(void *ctx, llm_status status, const char *message);
+    // (connect), LLM_E_TRANSPORT, LLM_E_DENIED (not public), LLM_E_NOMEM.  The exchange is gone afterwards.
+    // A kept-alive connection that turns out closed before a byte of an answer came has been replaced by a new one before.
+    void (*on_end)(void *ctx, llm_status status, const struct llm_http_end *end);
 };
 
 // LLM_E_NOMEM, LLM_E_CONFIG.  The reactor's on_ready must call llm_http_ready().

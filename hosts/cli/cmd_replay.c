@@ -97,6 +97,10 @@ static bool is_usable(struct replay *replay, const char *name) {
     return usable;
 }
 
+// One recorded failure has nothing to do with the next.
+static const char breaker_off[] = "{\"enabled\": false}";
+static const char alone[] = "{\"breaker\": {\"enabled\": false}}";
+
 // Some base URLs have parts that the environment fills in (an account, a resource).  Nothing is sent there, so any will do.
 // *ret: settings that give such providers one; absent: there are none.
 static int stand_in_settings(struct cli *cli, struct host_text *ret) {
@@ -105,6 +109,8 @@ static int stand_in_settings(struct cli *cli, struct host_text *ret) {
     size_t n = 0;
     llm_json_writer w = llm_json_writer_to(host_text_sink, ret);
     llm_json_object(&w);
+    llm_json_name(&w, "breaker");
+    llm_json_raw(&w, host_str(breaker_off));
     llm_json_name(&w, "base_urls");
     llm_json_object(&w);
     llm_json_iter it = llm_json_begin(host_text_str(&providers));
@@ -175,6 +181,7 @@ static void play(struct replay *replay, struct recording *recording, struct outc
     args.operation = operation.ptr != NULL ? operation.ptr : "chat";
     args.provider = provider;
     args.model = model.ptr;
+    args.max_attempts = 1;
     args.body = recording->request.ptr != NULL ? recording->request : host_text_str(&body);
     args.flags = (recording->stream ? LLM_QUERY_STREAM : 0) | (replay->raw ? LLM_QUERY_RAW : 0);
     recording->piece_bytes = replay->piece_bytes;
@@ -323,6 +330,7 @@ static int run(struct cli *cli, struct cli_args *args) {
     replay->transport = (llm_transport){
         .size = (uint32_t)sizeof replay->transport, .ctx = &replay->current, .exchange = recording_exchange};
     cli->transport = &replay->transport;
+    cli->settings = alone;
     int status = read_args(replay, args);
     status = status == CLI_OK ? open_master(replay, &settings) : status;
     if (status == CLI_OK) {

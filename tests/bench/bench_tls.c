@@ -25,8 +25,8 @@ static llm_status on_data(void *ctx, const void *p, size_t n) {
     return LLM_OK;
 }
 
-static void on_end(void *ctx, llm_status status, const char *message) {
-    (void)message;
+static void on_end(void *ctx, llm_status status, const struct llm_http_end *end) {
+    (void)end;
     *(llm_status *)ctx = status;
     done = true;
 }

@@ -44,6 +44,8 @@ llm_status replayer_open(struct replayer *r, llm_error *err) {
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG | LLM_MASTER_NO_DEFAULT_DIRS;
     options.plugin_dirs = dirs;
     options.transport = &r->transport;
+    options.settings =
+        "{\"breaker\": {\"enabled\": false}}"; // one recorded failure has nothing to do with the next
     return llm_master_new(&options, &r->master, err);
 }
 
@@ -98,6 +100,7 @@ char *replayer_run(struct replayer *r, const struct recording *recording, size_t
         .model = model.ptr,
         .body = recording->request.ptr != NULL ? recording->request : host_text_str(&body),
         .flags = recording->stream ? LLM_QUERY_STREAM : 0,
+        .max_attempts = 1,
     };
     r->recording = recording;
     r->cut = cut;

@@ -154,7 +154,7 @@ cat >"$work/rules.json" <<'RULES'
  {"match": {"body": {"/messages/0/content": "elsewhere"}}, "reply": {"status": 307, "headers": {"location": "http://127.0.0.1:9/v1"}}}]
 RULES
 start_sim --script "$work/rules.json"
-settings '{"timeouts": {"first_byte_ms": 400, "idle_ms": 400},
+settings '{"retry": {"max_attempts": 1}, "timeouts": {"first_byte_ms": 400, "idle_ms": 400},
            "base_urls": {"openai": "'"$url"'/v1", "groq": "http://127.0.0.1:9/v1"},
            "keys": {"openai": {"value": "sk-the-key-of-the-test"}, "groq": {"value": "another-key"}}}'
 

@@ -539,7 +539,7 @@ START_TEST(the_schema_says_what_the_reader_does) {
     const llm_str schema = {text, len};
     ck_assert(llm_json_check(schema, 16, NULL));
     compare_members(schema, NULL);
-    static const char *const groups[] = {"breaker", "retry_budget", "timeouts"};
+    static const char *const groups[] = {"breaker", "retry", "retry_budget", "timeouts"};
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         compare_members(llm_json_get(llm_json_get(schema, "properties"), groups[i]), groups[i]);
     }
