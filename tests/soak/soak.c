@@ -4,6 +4,7 @@
 // Calls at a steady rate from several threads against a simulator in a process of its own, of whose answers one in twenty is a fault; calls are
 // tried again, fall back, are cancelled and freed at random, everything is read again every three seconds.  At the end the sums must agree.
 // --test: 10 seconds, or 180 when LLM_TEST_LONG is set; then the slope of the memory is shown but not judged.
+#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -170,7 +171,7 @@ static void write_providers(const char *dir, const char *url) {
 }
 
 static llm_master *make_master(const char *dir) {
-    char plugins[600];
+    char plugins[600], settings[1024];
     const char *dirs[] = {plugins, NULL};
     llm_error err = LLM_ERROR_INIT;
     llm_master *master;
@@ -178,7 +179,8 @@ static llm_master *make_master(const char *dir) {
     (void)snprintf(plugins, sizeof plugins, "%s/plugins", dir);
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG;
     options.plugin_dirs = dirs;
-    options.settings = "{}";
+    (void)snprintf(settings, sizeof settings, "{\"ledger\":{\"path\":\"%s/ledger.db\"}}", dir);
+    options.settings = settings;
     if (llm_master_new(&options, &master, &err) != LLM_OK) {
         fprintf(stderr, "soak: %s\n", err.message);
         exit(2);
@@ -296,6 +298,67 @@ static void judge(struct tap *tap, const struct soak_load *load, const struct so
            (unsigned long long)s->answers_complete);
 }
 
+// "0.77732161" in units of 10^-12.
+static int64_t pico(const char *text) {
+    int64_t value = 0;
+    int decimals = -1;
+    for (; *text != '\0'; text++) {
+        if (*text == '.') {
+            decimals = 0;
+        } else if (decimals < 12) {
+            value = value * 10 + (*text - '0');
+            decimals += decimals >= 0 ? 1 : 0;
+        }
+    }
+    for (decimals = decimals < 0 ? 0 : decimals; decimals < 12; decimals++) {
+        value *= 10;
+    }
+    return value;
+}
+
+struct soak_ledger {
+    bool read, intact;
+    int64_t calls, cost;
+    char why[512];
+};
+
+static void read_ledger(llm_master *master, struct soak_ledger *ret) {
+    llm_error err = LLM_ERROR_INIT;
+    char *text = NULL;
+    if (llm_master_flush(master, 30000, &err) == LLM_OK &&
+        llm_master_usage(master, NULL, &text, NULL, &err) == LLM_OK) {
+        cJSON *json = cJSON_Parse(text);
+        const cJSON *total = cJSON_GetObjectItemCaseSensitive(json, "total");
+        const cJSON *cost = cJSON_GetObjectItemCaseSensitive(total, "cost_usd");
+        const cJSON *calls = cJSON_GetObjectItemCaseSensitive(total, "calls");
+        ret->calls = calls != NULL ? (int64_t)calls->valuedouble : -1;
+        ret->cost = cJSON_IsString(cost) ? pico(cost->valuestring) : -1;
+        ret->read = total != NULL;
+        cJSON_Delete(json);
+        llm_free(text);
+        text = NULL;
+    }
+    const llm_usage_args check = {.size = sizeof check, .what = "check"};
+    if (llm_master_usage(master, &check, &text, NULL, &err) == LLM_OK) {
+        ret->intact = strstr(text, "\"problems\":[]") != NULL;
+        (void)snprintf(ret->why, sizeof ret->why, "%s", text);
+        llm_free(text);
+    }
+    if (err.status != LLM_OK) {
+        (void)snprintf(ret->why, sizeof ret->why, "%.500s", err.message);
+    }
+}
+
+static void judge_ledger(struct tap *tap, const struct soak_load *load, const struct soak_sums *s,
+                         const struct soak_ledger *ledger) {
+    const long long started = (long long)atomic_load(&load->started);
+    tap_result(tap, ledger->read && ledger->intact, "the ledger is intact", "%s", ledger->why);
+    tap_result(tap, ledger->calls == started, "one row of the ledger for each call", "%lld rows, %lld calls",
+               (long long)ledger->calls, started);
+    tap_result(tap, ledger->cost == s->cost_there, "the ledger's cost is the simulator's",
+               "%lld there, %lld here", (long long)s->cost_there, (long long)ledger->cost);
+}
+
 static int soak(const struct options *o, const char *dir) {
     struct tap tap = {0};
     struct soak_load load = {.rate = o->rate, .threads = o->threads, .seed = o->seed};
@@ -316,6 +379,8 @@ static int soak(const struct options *o, const char *dir) {
     const double slope = watch(o, &load, &failed_reloads, &reloads);
     atomic_store(&load.stop, true);
     soak_load_join(&load);
+    struct soak_ledger ledger = {0};
+    read_ledger(load.master, &ledger);
     llm_master_free(load.master);
     for (int i = 0; i < 100 && entries("/proc/self/task") > threads; i++) {
         const struct timespec nap = {.tv_nsec = 20000000};
@@ -327,6 +392,7 @@ static int soak(const struct options *o, const char *dir) {
     const bool read = soak_oracle(dir, o->threads, answers, atomic_load(&load.next_key), &sums);
     tap_result(&tap, read, "the records can be read", "%s", dir);
     judge(&tap, &load, &sums);
+    judge_ledger(&tap, &load, &sums, &ledger);
     tap_result(&tap, failed_reloads == 0 && reloads > 0, "every reload went well", "%u of %u failed",
                failed_reloads, reloads);
     tap_result(&tap, fds_left == fds && threads_left == threads, "descriptors and threads are back",

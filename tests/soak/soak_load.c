@@ -101,6 +101,11 @@ static llm_status on_event(void *ctx, llm_call *call, const llm_event *event) {
         llm_call_cancel(call);
     }
     if (guest->events == guest->free_at && guest->call != NULL) {
+        llm_response *response = NULL; // what it cost so far
+        if (llm_call_response(call, &response) == LLM_OK) {
+            take_response(&guest->record, response);
+            llm_response_free(response);
+        }
         guest->record.freed = 1;
         atomic_fetch_add(&guest->worker->load->freed, 1);
         llm_call_free(call);
@@ -122,8 +127,8 @@ static struct guest *take(struct worker *w) {
     guest->record.key = atomic_fetch_add(&w->load->next_key, 1);
     guest->record.cost = -1;
     const uint32_t mood = roll(w, 200);
-    guest->cancel_at = mood < 4 ? 1 + roll(w, 5) : 0;
-    guest->free_at = mood == 4 ? 1 + roll(w, 5) : 0;
+    guest->cancel_at = mood < 4 ? 1 + roll(w, 8) : 0;
+    guest->free_at = mood == 4 ? 1 + roll(w, 8) : 0;
     return guest;
 }
 

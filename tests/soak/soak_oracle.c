@@ -57,10 +57,11 @@ static void take_record(struct key *keys, uint64_t n_keys, const struct soak_rec
         sums->good_without_answer += key->complete == 0 ? 1 : 0;
         sums->good_twice += key->complete > 1 ? 1 : 0;
     }
-    if (r->usage && !r->freed) { // also of a call that was cancelled behind it
-        sums->cost_here += r->cost;
+    if (r->usage) { // also of a call that was cancelled or freed behind it
+        // A call that is freed has no end: what it cost is known to the ledger only.
+        sums->cost_here += r->freed ? key->cost : r->cost;
         sums->cost_there += key->cost;
-        sums->wrong_cost += r->cost != key->cost ? 1 : 0;
+        sums->wrong_cost += !r->freed && r->cost != key->cost ? 1 : 0;
     }
 }
 
