@@ -4,6 +4,8 @@
 // Calls at a steady rate from several threads against a simulator in a process of its own, of whose answers one in twenty is a fault; calls are
 // tried again, fall back, are cancelled and freed at random, everything is read again every three seconds.  At the end the sums must agree.
 // --test: 10 seconds, or 180 when LLM_TEST_LONG is set; then the slope of the memory is shown but not judged.
+#include "soak.h"
+
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <signal.h>
@@ -15,7 +17,6 @@
 #include <unistd.h>
 
 #include "sim.h"
-#include "soak.h"
 #include "tap.h"
 #include "temp_dir.h"
 

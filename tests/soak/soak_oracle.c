@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the simulator says it sent, and what the calls say they got: added up apart from each other, in whole numbers.
+#include "soak.h"
+
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "soak.h"
 
 const struct soak_price soak_prices[2] = {{"alpha", "alpha-1", 150000, 75000, 600000},
                                           {"beta", "beta-1", 50000, 50000, 80000}};
