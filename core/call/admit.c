@@ -209,9 +209,12 @@ static enum llm_step_name admitted(struct llm_call *call) {
     return LLM_STEP_ENCODE;
 }
 
-static void count_wait(struct llm_admission *a) {
+static void count_wait(struct llm_call *call, bool is_first, llm_status status) {
+    struct llm_admission *a = &call->admission;
     const uint64_t now = llm_clock_us();
-    a->waited_us += now > a->wait.since_us ? now - a->wait.since_us : 0;
+    const uint64_t wait_us = now > a->wait.since_us ? now - a->wait.since_us : 0;
+    a->waited_us += wait_us;
+    llm_call_observe_limit_over(call, !is_first, wait_us, status);
 }
 
 static enum llm_step_name pause(struct llm_call *call, uint64_t at_us, bool is_first) {
@@ -219,6 +222,7 @@ static enum llm_step_name pause(struct llm_call *call, uint64_t at_us, bool is_f
     call->wait_until_us = at_us;
     llm_call_phase(call, LLM_PHASE_TURN);
     if (is_first) {
+        llm_call_observe_limit_wait(call);
         const uint64_t now = llm_clock_us();
         const uint64_t wait_ms = at_us > now ? (at_us - now + 999) / 1000 : 0;
         if (llm_call_emit(call, &(llm_event){.type = LLM_EVENT_PROGRESS, .wait_ms = wait_ms}) != LLM_OK) {
@@ -254,7 +258,7 @@ enum llm_step_name llm_call_admit(struct llm_call *call) {
     if (status == LLM_AGAIN) {
         return pause(call, at_us, is_first);
     }
-    count_wait(a);
+    count_wait(call, is_first, status);
     if (status == LLM_OK) {
         return admitted(call);
     }

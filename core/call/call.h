@@ -78,6 +78,9 @@ void llm_master_tell(struct llm_master *master, enum llm_log_event event, const 
 void llm_master_observe_reload(struct llm_master *master, const llm_error *error);
 // Tell of the plugins that are refused.
 void llm_master_observe_plugins(struct llm_master *master);
+// [any] ctx: the master.  A breaker changed; the ledger says something.
+void llm_master_observe_breaker(void *ctx, llm_str provider, enum llm_breaker_state state);
+void llm_master_observe_ledger(void *ctx, int32_t level, const char *line);
 
 // ---- loops -------------------------------------------------------------------------------------------------------
 
@@ -324,7 +327,10 @@ void llm_call_observe_start(struct llm_call *call);
 void llm_call_observe_refused(struct llm_call *call, const llm_error *error); // instead of a start
 void llm_call_observe_open(struct llm_call *call);                            // an attempt begins
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt);
-void llm_call_observe_end(struct llm_call *call); // idempotent
+void llm_call_observe_end(struct llm_call *call);        // idempotent
+void llm_call_observe_limit_wait(struct llm_call *call); // it stands in line
+// It was admitted, or refused (status).
+void llm_call_observe_limit_over(struct llm_call *call, bool waited, uint64_t wait_us, llm_status status);
 
 // Give an event to the host and to the response.  LLM_OK, or what the codec is to stop with.
 llm_status llm_call_emit(struct llm_call *call, llm_event *event);

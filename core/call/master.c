@@ -155,6 +155,9 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     master->health = llm_health_new(llm_clock_us());
     master->responses = llm_response_pool_new();
     master->metrics = llm_metrics_new();
+    if (master->health != NULL) {
+        llm_health_on_change(master->health, llm_master_observe_breaker, master);
+    }
     master->plugins = llm_plugins_new(&master->host);
     master->limits = llm_limits_new(NULL, NULL);
     master->recorder = llm_recorder_new(master);

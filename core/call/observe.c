@@ -356,68 +356,31 @@ void llm_call_observe_end(struct llm_call *call) {
     call->series = NULL;
 }
 
-// ---- the master ----------------------------------------------------------------------------------------------------
-
-void llm_master_observe_plugins(struct llm_master *master) {
-    if (!llm_master_listens(master, LLM_TELL_PLUGIN_REFUSED)) {
-        return;
-    }
-    struct llm_snapshot *snapshot = llm_master_snapshot(master);
-    for (size_t i = 0; i < snapshot->n_plugins; i++) {
-        const struct llm_plugin *plugin = snapshot->plugins[i];
-        const int state = atomic_load(&plugin->state);
-        if (state == LLM_PLUGIN_REFUSED || state == LLM_PLUGIN_FAULTED) {
-            struct llm_facts facts;
-            llm_facts_init(&facts);
-            llm_facts_log_text(&facts, LLM_FIELD_PLUGIN,
-                               plugin->id.len > 0 ? plugin->id : llm_str_from(plugin->path));
-            llm_facts_log_text(&facts, LLM_FIELD_REASON, llm_str_from(plugin->reason));
-            llm_master_tell(master, LLM_TELL_PLUGIN_REFUSED, &facts);
-        }
-    }
-    llm_snapshot_unref(snapshot);
-}
-
-void llm_master_observe_reload(struct llm_master *master, const llm_error *error) {
-    const enum llm_log_event event = error == NULL ? LLM_TELL_RELOAD : LLM_TELL_RELOAD_FAILED;
-    llm_metrics_count(master->metrics, error == NULL ? LLM_COUNT_RELOADS : LLM_COUNT_RELOADS_FAILED, 1);
-    if (!llm_master_listens(master, event)) {
+void llm_call_observe_limit_wait(struct llm_call *call) {
+    if (!llm_master_listens(master_of(call), LLM_TELL_LIMIT_WAIT)) {
         return;
     }
     struct llm_facts facts;
-    llm_facts_init(&facts);
-    if (error != NULL) {
-        llm_facts_log_text(&facts, LLM_FIELD_STATUS, llm_str_from(llm_status_name(error->status)));
-        llm_facts_log_text(&facts, LLM_FIELD_REASON, llm_str_from(error->message));
-        llm_master_tell(master, event, &facts);
+    begin(&facts, call, call->route.provider->name, call->route.provider_model);
+    tell(call, LLM_TELL_LIMIT_WAIT, &facts);
+}
+
+void llm_call_observe_limit_over(struct llm_call *call, bool waited, uint64_t wait_us, llm_status status) {
+    struct llm_metrics *metrics = master_of(call)->metrics;
+    if (waited) {
+        llm_metrics_count(metrics, LLM_COUNT_LIMIT_WAITS, 1);
+        llm_metrics_count(metrics, LLM_COUNT_LIMIT_WAIT_US, wait_us);
+    }
+    if (status == LLM_OK) {
         return;
     }
-    struct llm_snapshot *snapshot = llm_master_snapshot(master);
-    llm_facts_log_number(&facts, LLM_FIELD_PROVIDERS, (int64_t)snapshot->n_providers);
-    llm_facts_log_number(&facts, LLM_FIELD_PLUGINS, (int64_t)snapshot->n_plugins);
-    llm_snapshot_unref(snapshot);
-    llm_master_tell(master, event, &facts);
-    llm_master_observe_plugins(master);
-}
-
-// ---- the text ------------------------------------------------------------------------------------------------------
-
-void llm_master_log_dropped(llm_master *master, uint64_t n) {
-    llm_metrics_count(master->metrics, LLM_COUNT_LOG_DROPPED, n);
-}
-
-llm_status llm_master_metrics(llm_master *master, char **ret_text, size_t *ret_len, llm_error *err) {
-    struct llm_buf text = {.max = LLM_MAX_RESPONSE_BYTES};
-    const llm_status status = llm_metrics_write(master->metrics, &text);
-    const size_t len = text.len;
-    char *taken = status == LLM_OK ? llm_buf_take(&text) : NULL;
-    if (taken == NULL) {
-        llm_buf_done(&text);
-        return llm_fail(err, LLM_E_NOMEM, "out of memory");
+    llm_metrics_count(metrics, LLM_COUNT_LIMIT_REFUSALS, 1);
+    if (!llm_master_listens(master_of(call), LLM_TELL_LIMIT_REFUSED)) {
+        return;
     }
-    *ret_text = taken;
-    if (ret_len != NULL) {
-        *ret_len = len;
-    }
-    return LLM_OK;
+    struct llm_facts facts;
+    begin(&facts, call, call->route.provider->name, call->route.provider_model);
+    llm_facts_log_number(&facts, LLM_FIELD_WAIT_US, (int64_t)wait_us);
+    llm_facts_log_text(&facts, LLM_FIELD_REASON, llm_str_from(call->error.message));
+    tell(call, LLM_TELL_LIMIT_REFUSED, &facts);
 }

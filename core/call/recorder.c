@@ -36,7 +36,8 @@ void llm_recorder_free(struct llm_recorder *recorder) {
     while (recorder->all != NULL) {
         struct llm_recorder_use *use = recorder->all;
         recorder->all = use->next;
-        (void)llm_ledger_free(use->ledger, FREE_MS);
+        const uint64_t lost = llm_ledger_free(use->ledger, FREE_MS);
+        llm_metrics_count(recorder->master->metrics, LLM_COUNT_LEDGER_LOST, lost);
         llm_mem_free(use);
     }
     (void)pthread_mutex_destroy(&recorder->lock);
@@ -78,10 +79,6 @@ llm_status llm_recorder_store(struct llm_plugins *plugins, const struct llm_snap
 
 // ---- which ledger ------------------------------------------------------------------------------------------------------
 
-static void on_log(void *ctx, int32_t level, const char *line) {
-    llm_master_log(ctx, level, "%s", line);
-}
-
 // Ledgers that are out of force and that nobody uses any more.
 static void reap(struct llm_recorder *recorder) {
     struct llm_recorder_use **at = &recorder->all;
@@ -94,7 +91,8 @@ static void reap(struct llm_recorder *recorder) {
         }
         *at = use->next;
         (void)pthread_mutex_unlock(&recorder->lock);
-        (void)llm_ledger_free(use->ledger, FREE_MS);
+        const uint64_t lost = llm_ledger_free(use->ledger, FREE_MS);
+        llm_metrics_count(recorder->master->metrics, LLM_COUNT_LEDGER_LOST, lost);
         llm_mem_free(use);
         (void)pthread_mutex_lock(&recorder->lock);
         at = &recorder->all;
@@ -109,7 +107,7 @@ static llm_status open_ledger(struct llm_recorder *recorder, const struct llm_sn
         return llm_fail(err, LLM_E_NOMEM, "out of memory");
     }
     struct llm_ledger_options options = {.settings = &snapshot->settings.ledger,
-                                         .log = on_log,
+                                         .log = llm_master_observe_ledger,
                                          .safe = llm_call_record_safe,
                                          .ctx = recorder->master};
     llm_status status = llm_recorder_store(recorder->master->plugins, snapshot, &options.store, err);

@@ -53,9 +53,7 @@ enum llm_plain_counter {
     LLM_COUNT_LIMIT_WAIT_US,
     LLM_COUNT_LIMIT_REFUSALS,
     LLM_COUNT_BREAKER_OPENS,
-    LLM_COUNT_LEDGER_ROWS,
-    LLM_COUNT_LEDGER_LOST,
-    LLM_COUNT_LEDGER_FAILURES,
+    LLM_COUNT_LEDGER_LOST, // rows that a ledger could not write before it was given up
     LLM_COUNT_RELOADS,
     LLM_COUNT_RELOADS_FAILED,
     LLM_COUNT_LOG_DROPPED,

@@ -31,6 +31,7 @@ struct llm_health_target {
 
 struct provider {
     struct provider *next; // of the bucket
+    const struct llm_health *health;
     char *name;
     pthread_mutex_t lock; // guards everything below, and what belongs to its keys and targets but their lists
     struct llm_breaker_settings rules;
@@ -49,6 +50,8 @@ struct llm_health {
     struct llm_breaker_settings rules;
     struct llm_retry_budget_settings budget_rules;
     uint64_t seed;
+    llm_health_changed_fn changed; // nullable
+    void *changed_ctx;
     struct provider *buckets[BUCKETS];
 };
 
@@ -156,6 +159,7 @@ static struct provider *provider_get(struct llm_health *health, llm_str name) {
     p->name = copy;
     p->rules = health->rules;
     p->budget_rules = health->budget_rules;
+    p->health = health;
     p->breaker.random = health->seed ^ h;
     p->next = *bucket;
     return *bucket = p;
@@ -270,6 +274,18 @@ static enum llm_breaker_outcome judge(llm_status status, bool heard) {
     }
 }
 
+void llm_health_on_change(struct llm_health *health, llm_health_changed_fn changed, void *ctx) {
+    health->changed = changed;
+    health->changed_ctx = ctx;
+}
+
+static void tell_change(const struct provider *p, enum llm_breaker_state before,
+                        enum llm_breaker_state after) {
+    if (before != after && p->health->changed != NULL) {
+        p->health->changed(p->health->changed_ctx, llm_str_from(p->name), after);
+    }
+}
+
 enum llm_health_pass llm_health_enter(struct llm_health_entry *entry, struct llm_health_target *target,
                                       uint64_t now_us, struct llm_health_ticket *ret,
                                       uint64_t *ret_retry_after_ms) {
@@ -277,8 +293,10 @@ enum llm_health_pass llm_health_enter(struct llm_health_entry *entry, struct llm
     struct llm_health_ticket ticket = {.entry = entry, .target = target, .start_us = now_us};
     uint64_t wait_us = 0;
     (void)pthread_mutex_lock(&p->lock);
+    const enum llm_breaker_state before = p->breaker.state;
     const enum llm_breaker_pass pass =
         llm_breaker_enter(&p->breaker, &p->rules, now_us, &ticket.breaker, &wait_us);
+    const enum llm_breaker_state after = p->breaker.state;
     if (pass != LLM_BREAKER_STOP) {
         p->in_flight++;
         entry->in_flight++;
@@ -287,6 +305,7 @@ enum llm_health_pass llm_health_enter(struct llm_health_entry *entry, struct llm
         }
     }
     (void)pthread_mutex_unlock(&p->lock);
+    tell_change(p, before, after);
     if (pass == LLM_BREAKER_STOP) {
         *ret = (struct llm_health_ticket){0};
         *ret_retry_after_ms = ms_up(wait_us);
@@ -312,7 +331,9 @@ void llm_health_leave(struct llm_health_ticket *ticket, uint64_t now_us, llm_sta
         target->in_flight--;
     }
     const enum llm_breaker_outcome outcome = judge(status, first_byte_us != 0);
+    const enum llm_breaker_state before = p->breaker.state;
     llm_breaker_leave(&p->breaker, &p->rules, now_us, &ticket->breaker, outcome);
+    const enum llm_breaker_state after = p->breaker.state;
     key_learn(entry, ticket->start_us, now_us, status, outcome == LLM_BREAKER_GOOD, retry_after_ms);
     if (outcome == LLM_BREAKER_GOOD && status >= 0 &&
         first_byte_us != 0) { // a refusal is fast and says nothing
@@ -322,6 +343,7 @@ void llm_health_leave(struct llm_health_ticket *ticket, uint64_t now_us, llm_sta
         }
     }
     (void)pthread_mutex_unlock(&p->lock);
+    tell_change(p, before, after);
 }
 
 // ---- choice ------------------------------------------------------------------------------------------------------------------

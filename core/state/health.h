@@ -36,6 +36,10 @@ enum llm_health_pass {
 struct llm_health *llm_health_new(uint64_t seed);
 // No call may be between enter and leave.  NULL is fine.
 void llm_health_free(struct llm_health *health);
+// [any] Whenever a provider's breaker has changed its state; called without a lock, in the thread of the attempt.
+typedef void (*llm_health_changed_fn)(void *ctx, llm_str provider, enum llm_breaker_state state);
+// Before the first attempt.
+void llm_health_on_change(struct llm_health *health, llm_health_changed_fn changed, void *ctx);
 // [any] From now on by these rules.  Keys that rest because they were refused (LLM_E_AUTH, LLM_E_QUOTA) are tried again.
 void llm_health_configure(struct llm_health *health, const struct llm_breaker_settings *breaker,
                           const struct llm_retry_budget_settings *budget);
