@@ -255,7 +255,7 @@ LLM_API void llm_master_free(llm_master *master);
 LLM_API llm_status llm_master_reload(llm_master *master, llm_error *err);
 
 /* [any] What is known, as one JSON document, NUL-terminated; free with llm_free().
- * what: "models" "models_all" "providers" "keys" "plugins" "config" "doctor".
+ * what: "models" "models_all" "providers" "keys" "plugins" "config" "doctor" "cache".
  * filter: "plugins": the name or file of one; "models", "models_all", "providers", "keys": a provider's name; NULL: all.
  * LLM_E_NOT_FOUND: nothing of that name (the message gives the nearest).  LLM_E_INVALID_REQUEST: unknown `what`. */
 LLM_API llm_status llm_master_describe(llm_master *master, const char *what, const char *filter,
@@ -343,6 +343,7 @@ typedef struct llm_usage {
 #define LLM_COST_UNKNOWN 0u
 #define LLM_COST_CATALOGUE 1u /* computed from the catalogue's prices */
 #define LLM_COST_PROVIDER 2u  /* stated by the provider */
+#define LLM_COST_CACHE 3u     /* 0: the answer was known, or is that of another call under way */
 
 typedef struct llm_event {
     uint32_t size;
@@ -376,6 +377,7 @@ typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *e
 #define LLM_QUERY_ACKNOWLEDGE 256u /* the end event waits until the ledger's row is safe */
 #define LLM_QUERY_DEBUG 512u       /* keep a record of each exchange for llm_response_json(): "debug" */
 #define LLM_QUERY_DEBUG_BODIES 1024u /* with LLM_QUERY_DEBUG: the begin of each body too, keys left out */
+#define LLM_QUERY_NO_CACHE 2048u     /* neither give nor keep, also where the settings enable the cache */
 
 typedef struct llm_query_args {
     uint32_t size;

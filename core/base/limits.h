@@ -18,6 +18,7 @@
 #define LLM_MAX_TAG_BYTES 128u              // who asks: llm_query_args.tag
 #define LLM_MAX_STEPS 4096u                 // exchanges of one attempt: an hour of polling each second
 #define LLM_MAX_WAIT_MS 60000u              // one wait between two exchanges
+#define LLM_MAX_SHARED_BYTES (64u << 20)    // an answer that calls under way share
 #define LLM_MAX_CHOICES 128u                // choices of one answer
 #define LLM_MAX_TOOL_CALLS 4096u            // tool calls of one answer
 #define LLM_MAX_BLOBS 1024u                 // blobs of one answer

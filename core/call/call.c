@@ -49,6 +49,7 @@ void llm_call_abort(struct llm_call *call, llm_status status) {
     }
     llm_worker_stop(call);
     llm_call_admit_cancel(call);
+    llm_call_reuse_cancel(call);
     llm_timer_clear(&call->loop->reactor, &call->timer);
     call->phase = LLM_PHASE_NONE;
     call->stopped = true;
@@ -103,7 +104,8 @@ static uint64_t phase_deadline(const struct llm_call *call) {
     case LLM_PHASE_FIRST_BYTE: return call->activity_us + (uint64_t)call->first_byte_ms * 1000;
     case LLM_PHASE_IDLE: return call->activity_us + (uint64_t)call->idle_ms * 1000;
     case LLM_PHASE_RECORD:
-    case LLM_PHASE_NONE: break;
+    case LLM_PHASE_NONE:
+    case LLM_PHASE_SHARE: break; // total_ms alone
     }
     return UINT64_MAX;
 }

@@ -24,6 +24,7 @@
 #include "base/gate.h"
 #include "base/id.h"
 #include "call/response.h"
+#include "call/reuse.h"
 #include "call/verdict.h"
 #include "catalog/chain.h"
 #include "catalog/snapshot.h"
@@ -47,6 +48,7 @@ struct llm_master {
     struct llm_plugins *plugins;
     struct llm_response_pool *responses;
     struct llm_limits *limits;
+    struct llm_reuse *reuse;
     struct llm_health *health; // of providers and keys; outlives reloads
     struct llm_metrics *metrics;
     struct llm_recorder *recorder; // the ledger
@@ -99,7 +101,9 @@ struct llm_loop {
     uint64_t progress;                  // counts what happened: a run that saw something does not wait
     _Atomic(pthread_t) thread;          // who runs it now, while depth > 0
     atomic_bool running;
-    uint64_t random; // llm_random_next()
+    uint64_t random;          // llm_random_next()
+    atomic_bool was_run;      // thread says who ran it last
+    struct llm_arena scratch; // empty between steps
 };
 
 // A loop from the master's store, or a new one; give it back with llm_loop_give().
@@ -129,6 +133,7 @@ enum llm_step_name { // what a call does next
 
 enum llm_phase {
     LLM_PHASE_NONE,
+    LLM_PHASE_SHARE,
     LLM_PHASE_WAIT,
     LLM_PHASE_TURN,
     LLM_PHASE_FIRST_BYTE,
@@ -188,6 +193,7 @@ struct llm_call {
     bool kept;     // llm_query() waits for it: a free from inside a callback only cancels
     uint32_t busy; // > 0: a callback of the host runs in it
     atomic_bool cancel_asked, cancel_listed;
+    atomic_bool woken; // another thread has something for it: llm_loop_queue() it
     struct llm_loop *loop;
     struct llm_snapshot *snapshot;
     uint64_t id;        // of this master
@@ -259,6 +265,8 @@ struct llm_call {
     uint32_t connect_ms, first_byte_ms, idle_ms, total_ms;
     struct llm_timer timer;
 
+    struct llm_reuse_state reuse;
+    struct llm_share share;
     struct llm_response *response;
     struct llm_worker *worker;
 
@@ -320,7 +328,11 @@ void llm_call_record_forget(struct llm_call *call);
 void llm_call_record_late(struct llm_call *call);
 // [writer] The row of this call (waiter) is safe.
 void llm_call_record_safe(void *waiter);
-// The call is over: keep the answer when it may be kept, let those go on that share it.
+// An event that is given, while call->reuse.records.
+void llm_call_reuse_event(struct llm_call *call, const llm_event *event);
+// Waits no longer for another call: it was cancelled or timed out.  Idempotent.
+void llm_call_reuse_cancel(struct llm_call *call);
+// The call is over: keep the answer when it may be kept, let those go on that share it.  Idempotent.
 void llm_call_reuse_over(struct llm_call *call);
 // What is counted and told to the host's listeners.
 void llm_call_observe_start(struct llm_call *call);

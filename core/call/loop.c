@@ -98,7 +98,8 @@ static void take_attention(struct llm_loop *loop) {
         if (call->worker != NULL) {
             llm_worker_drain(call);
         }
-        if (atomic_load(&call->cancel_asked) || call->step == LLM_STEP_ADMIT ||
+        const bool woken = atomic_exchange(&call->woken, false);
+        if (woken || atomic_load(&call->cancel_asked) || call->step == LLM_STEP_ADMIT ||
             llm_call_record_is_safe(call)) {
             llm_loop_queue(call);
         }
@@ -109,6 +110,7 @@ static void take_attention(struct llm_loop *loop) {
 static void enter(struct llm_loop *loop) {
     if (loop->depth++ == 0) {
         atomic_store(&loop->thread, pthread_self());
+        atomic_store(&loop->was_run, true);
         atomic_store(&loop->running, true);
     }
 }
@@ -206,6 +208,7 @@ void llm_loop_free(llm_loop *loop) {
     llm_http_free(loop->http);
     llm_reactor_done(&loop->reactor);
     llm_call_pool_free(loop);
+    llm_arena_done(&loop->scratch);
     llm_mem_free(loop);
 }
 

@@ -158,12 +158,14 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     if (master->health != NULL) {
         llm_health_on_change(master->health, llm_master_observe_breaker, master);
     }
+    master->reuse = llm_reuse_new();
     master->plugins = llm_plugins_new(&master->host);
     master->limits = llm_limits_new(NULL, NULL);
     master->recorder = llm_recorder_new(master);
     if (status == LLM_OK) {
-        status = master->health != NULL && master->responses != NULL && master->plugins != NULL &&
-                         master->metrics != NULL && master->recorder != NULL && master->limits != NULL
+        status = master->health != NULL && master->responses != NULL && master->reuse != NULL &&
+                         master->plugins != NULL && master->metrics != NULL && master->recorder != NULL &&
+                         master->limits != NULL
                      ? build(master, &master->snapshot, &own)
                      : LLM_E_NOMEM;
     }
@@ -181,6 +183,7 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
         return status;
     }
     llm_master_observe_plugins(master);
+    llm_cache_configure(master->reuse->cache, &master->snapshot->settings.cache);
     *ret = master;
     return LLM_OK;
 }
@@ -212,6 +215,7 @@ void llm_master_free(llm_master *master) {
     }
     llm_limits_free(master->limits);
     llm_response_pool_unref(master->responses);
+    llm_reuse_free(master->reuse);
     llm_health_free(master->health);
     llm_metrics_free(master->metrics);
     llm_arena_done(&master->options_arena);
@@ -243,6 +247,7 @@ llm_status llm_master_reload(llm_master *master, llm_error *err) {
         struct llm_snapshot *old = master->snapshot;
         master->snapshot = fresh;
         (void)pthread_mutex_unlock(&master->lock);
+        llm_cache_configure(master->reuse->cache, &fresh->settings.cache);
         const bool same = llm_str_eq(old->settings.ca_file, fresh->settings.ca_file) &&
                           llm_str_eq(old->settings.proxy, fresh->settings.proxy);
         if (!same) { // they hold connections that were made by other rules
@@ -261,7 +266,10 @@ llm_status llm_master_describe(llm_master *master, const char *what, const char 
                                size_t *ret_len, llm_error *err) {
     struct llm_snapshot *snapshot = llm_master_snapshot(master);
     size_t len = 0;
-    const llm_status status = llm_snapshot_describe(snapshot, what, filter, ret_json, &len, err);
+    const bool of_cache = what != NULL && strcmp(what, "cache") == 0;
+    const llm_status status =
+        of_cache ? llm_reuse_describe(master->reuse, &snapshot->settings.cache, ret_json, &len)
+                 : llm_snapshot_describe(snapshot, what, filter, ret_json, &len, err);
     llm_snapshot_unref(snapshot);
     if (status == LLM_OK && ret_len != NULL) {
         *ret_len = len;

@@ -106,7 +106,8 @@ static void response_clear(struct llm_response *r) {
     r->debug = r->debug_last = NULL;
     r->n_debug = 0;
     llm_usage_clear(&r->usage);
-    r->stated_cost = r->cost = -1;
+    r->cached = r->shared = false;
+    r->stated_cost = r->cost = r->saved_cost = -1;
     r->cost_source = LLM_COST_UNKNOWN;
     r->cost_by = (struct llm_price_applied){.above = -1};
     r->error = (llm_error)LLM_ERROR_INIT;

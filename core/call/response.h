@@ -63,6 +63,8 @@ struct llm_response {
     _Atomic uint32_t refs;
     struct llm_arena arena;
     bool collect, raw_is_list, truncated, got_output, local;
+    bool cached, shared; // the answer was known; it is that of a call that was under way
+    int64_t saved_cost;  // what the answer cost when it was made; -1: unknown
     llm_str operation, provider, model, provider_model, id, request_id;
     llm_str call_id; // the ledger's; NUL-terminated
     struct llm_choice *choices;

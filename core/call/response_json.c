@@ -204,6 +204,10 @@ static void write_usage(llm_json_writer *w, const struct llm_response *r) {
     llm_json_object_end(w);
 }
 
+static const char *cost_source(uint32_t source) {
+    return source == LLM_COST_PROVIDER ? "provider" : source == LLM_COST_CACHE ? "cache" : "catalogue";
+}
+
 static void write_cost(llm_json_writer *w, const struct llm_response *r) {
     char text[32];
     llm_json_name(w, "cost");
@@ -216,7 +220,7 @@ static void write_cost(llm_json_writer *w, const struct llm_response *r) {
     llm_json_cstring(w, llm_price_format(r->cost, text));
     count(w, "pico_usd", r->cost);
     llm_json_name(w, "source");
-    llm_json_cstring(w, r->cost_source == LLM_COST_PROVIDER ? "provider" : "catalogue");
+    llm_json_cstring(w, cost_source(r->cost_source));
     if (r->cost_source == LLM_COST_CATALOGUE) {
         const struct llm_price_applied *by = &r->cost_by;
         member_if(w, "tier", by->tier ? r->usage.tier : (llm_str){NULL, 0});
@@ -225,6 +229,28 @@ static void write_cost(llm_json_writer *w, const struct llm_response *r) {
             count(w, "above_input_tokens", by->above);
         }
     }
+    llm_json_object_end(w);
+}
+
+// What did not have to be asked for again.
+static void write_reuse(llm_json_writer *w, const struct llm_response *r) {
+    char text[32];
+    if (!r->cached) {
+        return;
+    }
+    llm_json_name(w, "cached");
+    llm_json_boolean(w, true);
+    llm_json_name(w, "shared");
+    llm_json_boolean(w, r->shared);
+    llm_json_name(w, "saved");
+    if (r->saved_cost < 0) {
+        llm_json_null(w);
+        return;
+    }
+    llm_json_object(w);
+    llm_json_name(w, "usd");
+    llm_json_cstring(w, llm_price_format(r->saved_cost, text));
+    count(w, "pico_usd", r->saved_cost);
     llm_json_object_end(w);
 }
 
@@ -294,6 +320,7 @@ llm_status llm_response_json(const llm_response *r, char **ret_json, size_t *ret
     }
     write_usage(&w, r);
     write_cost(&w, r);
+    write_reuse(&w, r);
     milliseconds(&w, "latency_ms", llm_response_latency_us(r));
     milliseconds(&w, "first_token_ms", llm_response_first_token_us(r));
     write_attempts(&w, r);

@@ -122,6 +122,10 @@ enum llm_step_name llm_call_settle(struct llm_call *call) {
     if (call->outcome < 0) {
         fill_error(call);
     }
+    if (r->cached) {
+        r->cost = 0;
+        r->cost_source = LLM_COST_CACHE;
+    }
     warn_of_cost(call);
     if (r->error.status != LLM_OK) {
         (void)llm_call_emit(

@@ -94,6 +94,9 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
     if (status != LLM_OK) {
         return status;
     }
+    if (call->reuse.records) {
+        llm_call_reuse_event(call, event);
+    }
     call->loop->progress++;
     if (call->freed) {
         return LLM_OK;

@@ -47,6 +47,10 @@ static void call_clear(struct llm_call *call) {
     llm_buf_reset(&call->draft.body, KEEP_BYTES);
     llm_buf_reset(&call->error_body, KEEP_BYTES);
     llm_buf_reset(&call->scratch, KEEP_BYTES);
+    llm_buf_reset(&call->reuse.log, KEEP_BYTES);
+    call->reuse = (struct llm_reuse_state){.log = call->reuse.log};
+    call->share = (struct llm_share){0};
+    atomic_store(&call->woken, false);
     call->ready = call->freed = call->ended = call->kept = call->end_pulled = false;
     call->attempt_open = call->settled = false;
     atomic_store(&call->cancel_asked, false);
@@ -87,6 +91,7 @@ static void call_destroy(struct llm_call *call) {
     llm_buf_done(&call->error_body);
     llm_buf_done(&call->scratch);
     llm_wait_done(&call->admission.wait);
+    llm_buf_done(&call->reuse.log);
     llm_mem_free(call->draft.lines);
     llm_mem_free(call->draft.pieces);
     llm_mem_free(call->draft.slices);
@@ -130,7 +135,8 @@ void llm_call_close_job(struct llm_call *call) {
 void llm_call_release(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     llm_call_abort(call, LLM_E_CANCELLED);
-    llm_call_advance(call); // without events: it is settled and recorded like every other
+    llm_call_advance(call);    // without events: it is settled and recorded like every other
+    llm_call_reuse_over(call); // no other thread knows of it from here on
     llm_loop_unlist(call);
     llm_loop_unqueue(call);
     llm_call_close_job(call);

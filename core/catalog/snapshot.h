@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/secret.h"
+#include "catalog/identity.h"
 #include "catalog/price.h"
 #include "catalog/shelf.h"
 #include "config/settings.h"
@@ -76,6 +77,8 @@ struct llm_provider {
     llm_str instance_message;              // why, in the plugin's words; guarded by plugin->control
     _Atomic(llm_instance *) instance;      // made at the first call; llm_provider_instance()
     _Atomic bool instance_ready;
+    struct llm_provider_identity identity; // llm_provider_identify()
+    _Atomic bool identity_ready;
 };
 
 struct llm_model {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "config/builder.h"
+#include "config/cache.h"
 #include "config/document.h"
 #include "config/keys.h"
 #include "config/paths.h"
@@ -283,6 +284,7 @@ static llm_status take_document(struct llm_settings_builder *b, const struct llm
         {"base_urls", take_base_urls},
         {"breaker", llm_breaker_take},
         {"ca_file", take_ca_file},
+        {"cache", llm_cache_settings_take},
         {"default_model", take_default_model},
         {"keys", llm_keys_take},
         {"ledger", llm_ledger_settings_take},
@@ -317,8 +319,10 @@ static llm_status read_built_in(struct llm_settings_builder *b, llm_error *err) 
             return no_memory(err);
         }
     }
-    const llm_status status = llm_breaker_built_in(b, err);
-    return status == LLM_OK ? llm_retry_built_in(b, err) : status;
+    llm_status status = llm_breaker_built_in(b, err);
+    status = status == LLM_OK ? llm_retry_built_in(b, err) : status;
+    b->origin = LLM_STR("built in");
+    return status == LLM_OK ? llm_cache_settings_built_in(b, err) : status;
 }
 
 // Which file, and whether it must be there.

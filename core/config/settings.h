@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "base/str.h"
 #include "config/breaker.h"
+#include "config/cache.h"
 #include "config/ledger.h"
 #include "config/limits.h"
 #include "config/retry.h"
@@ -53,6 +54,7 @@ struct llm_settings {
     size_t n_base_urls;
     struct llm_ledger_settings ledger;
     struct llm_limit_settings limits;
+    struct llm_cache_settings cache;
     const struct llm_setting_origin *origins;
     size_t n_origins;
 };
