@@ -228,6 +228,7 @@ static void report_key(llm_json_writer *w, const struct llm_provider *p) {
     llm_report_text(w, "provider", p->name);
     llm_report_bool(w, "found", p->key_origin.ptr != NULL);
     llm_report_text(w, "origin", p->key_origin);
+    llm_report_key_ring(w, p);
     llm_json_name(w, "variables");
     llm_json_array(w);
     while (rest.len > 0) {

@@ -55,7 +55,7 @@ static void check_settings(const struct llm_snapshot *s, llm_json_writer *w) {
     const struct llm_settings *settings = &s->settings;
     for (size_t i = 0; i < settings->n_keys; i++) {
         const struct llm_key_setting *key = &settings->keys[i];
-        if (!llm_report_knows(s, key->provider)) {
+        if (key->number == 1 && !llm_report_knows(s, key->provider)) {
             row(w, "warning", key->provider, "see \"providers\" for the names",
                 "the settings hold a key for a provider that does not exist");
         }

@@ -19,6 +19,9 @@ llm_str llm_report_file(const char *path);
 // Does the settings' text name this provider?
 bool llm_report_knows(const struct llm_snapshot *snapshot, llm_str provider);
 
+// The member "keys" of a provider's keys: names and origins.
+void llm_report_key_ring(llm_json_writer *w, const struct llm_provider *provider);
+
 // The members "health" and "keys" of a provider.
 void llm_report_health(llm_json_writer *w, const struct llm_provider *provider);
 

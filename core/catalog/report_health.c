@@ -34,6 +34,21 @@ static void report_key(llm_json_writer *w, const struct llm_provider_key *key, u
     llm_json_object_end(w);
 }
 
+void llm_report_key_ring(llm_json_writer *w, const struct llm_provider *provider) {
+    llm_json_name(w, "keys");
+    llm_json_array(w);
+    for (size_t i = 0; i < provider->n_keys; i++) {
+        const struct llm_provider_key *key = &provider->keys[i];
+        if (key->origin.ptr != NULL) {
+            llm_json_object(w);
+            llm_report_text(w, "name", key->name);
+            llm_report_text(w, "origin", key->origin);
+            llm_json_object_end(w);
+        }
+    }
+    llm_json_array_end(w);
+}
+
 void llm_report_health(llm_json_writer *w, const struct llm_provider *provider) {
     const uint64_t now_us = llm_clock_us();
     struct llm_health_view view = {0};

@@ -29,6 +29,21 @@ static void source_cell(struct table *table, llm_str key) {
     host_text_done(&text);
 }
 
+// A line for each key but the first.
+static void more_rows(struct table *table, llm_str key) {
+    const llm_str keys = llm_json_get(key, "keys");
+    llm_json_iter it = llm_json_begin(keys);
+    bool first = true;
+    while (llm_json_next(&it)) {
+        if (!first) {
+            table_string(table, llm_json_get(it.value, "name"));
+            table_cell(table, host_str("yes"));
+            table_string(table, llm_json_get(it.value, "origin"));
+        }
+        first = false;
+    }
+}
+
 static void print_table(struct cli *cli, llm_str keys) {
     static const char *const heads[] = {"PROVIDER", "KEY", "FROM"};
     struct table table = table_new(heads, sizeof heads / sizeof heads[0]);
@@ -38,6 +53,7 @@ static void print_table(struct cli *cli, llm_str keys) {
         table_string(&table, llm_json_get(it.value, "provider"));
         table_cell(&table, host_str(found ? "yes" : is_true(it.value, "required") ? "no" : "not needed"));
         source_cell(&table, it.value);
+        more_rows(&table, it.value);
     }
     table_print(&table, &cli->out);
 }

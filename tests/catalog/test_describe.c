@@ -97,6 +97,9 @@ START_TEST(providers) {
     expect(json, "name", "echo", "key_required", "false");
     ck_assert_ptr_null(strstr(json, "sk-secret"));
     llm_mem_free(json);
+    json = world_describe(&w, "keys", "a");
+    expect(json, "provider", "a", "keys", "[{\"name\":\"a\",\"origin\":\"options\"}]");
+    llm_mem_free(json);
     json = world_describe(&w, "providers", "a");
     ck_assert_uint_eq(llm_json_count(llm_str_from(json)), 1);
     llm_mem_free(json);

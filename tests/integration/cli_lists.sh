@@ -28,6 +28,8 @@ fits 'providers: two keys' grep -q '^openai .* and 1 more  ' "$out"
 run providers --json
 fits 'providers: two keys, as JSON' grep -q '"name":"openai#2"' "$out"
 fits 'providers: never a key' sh -c "! grep -q sk-secret '$out' '$err'"
+run keys --provider openai
+fits 'keys: two of them' grep -q "^openai#2  *yes  *$home/.config/llm-master/config.json\$" "$out"
 run config show
 fits 'config: two keys' grep -q '^keys.openai  *\[{"value": "(hidden)"},{"value": "(hidden)"}\]' "$out"
 settings '{}'
