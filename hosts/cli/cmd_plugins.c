@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cmd_plugins_new.h"
 #include "table.h"
 
 static const struct cli_option options[] = {
@@ -38,7 +39,8 @@ static int read_args(struct plugins *plugins, struct cli_args *args) {
     const bool list = plugins->verb != NULL && strcmp(plugins->verb, "list") == 0;
     const bool show = plugins->verb != NULL && strcmp(plugins->verb, "show") == 0;
     if (!list && !show) {
-        return cli_usage(args->cli, args, "say list, show NAME, check FILE, diff OLD NEW or bench FILE");
+        return cli_usage(args->cli, args,
+                         "say list, show NAME, new NAME, check FILE, diff OLD NEW or bench FILE");
     }
     if (show != (plugins->name != NULL)) {
         return cli_usage(args->cli, args, show ? "show needs the name of a plugin" : "list takes no name");
@@ -213,6 +215,10 @@ static int run(struct cli *cli, struct cli_args *args) {
     if (is_tool(args)) {
         return run_tool(cli, args);
     }
+    if (args->at < args->argc && strcmp(args->argv[args->at], "new") == 0) {
+        args->at++;
+        return cli_plugins_new(cli, args);
+    }
     struct plugins plugins = {0};
     struct host_text list = {0};
     int status = read_args(&plugins, args);
@@ -227,7 +233,7 @@ static int run(struct cli *cli, struct cli_args *args) {
 
 const struct cli_command cli_plugins = {
     .name = "plugins",
-    .operands = "list | show NAME | check FILE | diff OLD NEW | bench FILE",
+    .operands = "list | show NAME | new NAME | check FILE | diff OLD NEW | bench FILE",
     .summary = "Plugins: which were found, what they are, why one is refused",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -72,7 +72,7 @@ exits 'two patterns' 2 'models: more than one pattern; *'
 run providers x
 exits 'an operand where none is taken' 2 'providers: "x" is too much: *'
 run plugins
-exits 'plugins without a verb' 2 'plugins: say list, show NAME, check FILE, *'
+exits 'plugins without a verb' 2 'plugins: say list, show NAME, new NAME, *'
 run plugins show
 exits 'plugins show without a name' 2 'plugins: show needs the name of a plugin; *'
 run config

@@ -49,7 +49,7 @@ _llm_master() {
     models) options='--provider --json' ;;
     keys) options='--provider --json' ;;
     providers | doctor) options='--json' ;;
-    plugins) options='--all --json list show check diff bench' ;;
+    plugins) options='--all --json list show new check diff bench' ;;
     replay) options='--provider --operation --split --raw --table' ;;
     sim) options='--listen --fixtures --script --log --chunks --delay --no-demo' ;;
     config) options='--origin --json show check' ;;

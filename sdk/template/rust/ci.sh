@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What a CI runs: build, conform.
+set -eu
+cd "$(dirname "$0")"
+make clean all
+make check

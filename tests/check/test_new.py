@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""plugins new: what it writes builds with make and with meson, conforms, and answers; in each language whose compiler is here."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import tap  # noqa: E402
+
+BUILD = os.environ["LLM_TEST_BUILD"]
+CLI = os.path.join(BUILD, "hosts", "cli", "llm-master")
+CASES = [
+    ("plain", []),
+    ("from_openai", ["--from", "openai", "--operation", "chat", "--operation", "embeddings", "--operation", "image"]),
+    ("picture", ["--operation", "image", "--auth", "header"]),
+    ("nokey", ["--operation", "embeddings", "--auth", "none"]),
+    ("plus", ["--lang", "cpp"]),
+    ("plus_openai", ["--lang", "cpp", "--from", "openai", "--auth", "query"]),
+    ("rusty", ["--lang", "rust"]),
+    ("rusty_openai", ["--lang", "rust", "--from", "openai"]),
+]
+COMPILERS = {"c": "cc", "cpp": "c++", "rust": "rustc"}
+
+
+def run(*words, cwd=None, timeout=300):
+    env = {k: v for k, v in os.environ.items() if k not in ("CC", "CFLAGS", "LDFLAGS")}
+    env["ASAN_OPTIONS"] = "detect_leaks=0"
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=env)
+
+
+def lang_of(options):
+    return options[options.index("--lang") + 1] if "--lang" in options else "c"
+
+
+def main():
+    t = tap.Tap()
+    top = tempfile.mkdtemp(prefix="llm-new-")
+    if shutil.which("make") is None:
+        t.skip("plugins new", "make is not installed")
+        t.done()
+    for name, options in CASES:
+        compiler = COMPILERS[lang_of(options)]
+        if shutil.which(compiler) is None:
+            t.skip(f"plugins new {name}", f"{compiler} is not installed")
+            continue
+        made = run(CLI, "plugins", "new", name, *options, cwd=top)
+        t.result(made.returncode == 0 and "is ready" in made.stdout, f"plugins new {name} {' '.join(options)} builds and conforms",
+                 made.stdout[-1500:] + made.stderr[-1500:])
+        folder = os.path.join(top, name)
+        wanted = ["plugin.json", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "ci.sh", ".gitignore", "sdk/llm_provider.h"]
+        missing = [f for f in wanted if not os.path.exists(os.path.join(folder, f))]
+        left = run("grep", "-rlE", "@[a-z_]+@|// @(begin|end)", folder, "--include=*.c", "--include=*.rs", "--include=*.json", "--include=*.md",
+                   "--include=Makefile", "--include=*.sh").stdout
+        t.result(not missing and not left, f"{name}: all files are there, no placeholder is left", f"{missing} {left}")
+        facts = json.load(open(os.path.join(folder, "plugin.json")))
+        t.result(facts["id"] == f"com.example.{name}", f"{name}: plugin.json is JSON", str(facts))
+    if shutil.which("meson") and os.path.isdir(os.path.join(top, "plain")):
+        for name in ("plain", "plus"):
+            folder = os.path.join(top, name)
+            if os.path.isdir(folder):
+                set_up = run("meson", "setup", "build-meson", cwd=folder)
+                built = run("ninja", "-C", "build-meson", cwd=folder) if set_up.returncode == 0 else set_up
+                t.result(built.returncode == 0 and "warning:" not in built.stdout, f"{name} builds with meson without a warning",
+                         set_up.stdout[-800:] + built.stdout[-800:])
+    if shutil.which("clang"):
+        flags = ["-std=c11", "-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-Isdk", "-Ibuild", "-DLLM_ENTRY=llm_fuzzed_entry"]
+        built = run("clang", *flags, "-o", "build/fuzz", "tests/fuzz.c", "src/plain.c", cwd=os.path.join(top, "plain"))
+        if built.returncode != 0 and "cannot find" in built.stderr:
+            t.skip("the fuzz target", "clang has no libFuzzer here")
+        else:
+            fuzzed = run("build/fuzz", "-runs=20000", "-max_len=400", cwd=os.path.join(top, "plain")) if built.returncode == 0 else built
+            t.result(fuzzed.returncode == 0, "the fuzz target builds and 20,000 inputs do no harm", fuzzed.stderr[-1500:])
+    for options, text in ((["Bad-Name"], "needs a name"), (["x", "--lang", "cobol"], "--lang is"), (["x", "--lang", "python"], "not there yet"),
+                          (["x", "--operation", "dance"], "--operation is"), (["x", "--lang", "rust", "--operation", "image"], "chat only"),
+                          ([], "needs a name"), (["plain", "--no-build"], "cannot make plain")):
+        made = run(CLI, "plugins", "new", *options, cwd=top)
+        t.result(made.returncode == 2 and text in made.stderr, f"plugins new {' '.join(options)}: {text}", made.stderr)
+    shutil.rmtree(top, ignore_errors=True)
+    t.done()
+
+
+main()
