@@ -310,6 +310,10 @@ static int write_file(struct scaffold *s, const char *from, const char *to_path,
     struct host_text in = {0}, out = {0};
     llm_error err = LLM_ERROR_INIT;
     (void)snprintf(path, sizeof path, "%s/%s", s->templates, from);
+    if (strncmp(from, "sdk/", 4) == 0 &&
+        access(path, R_OK) != 0) { // installed, the headers are where headers are
+        (void)snprintf(path, sizeof path, "%s/%s", LLM_INCLUDEDIR, from + 4);
+    }
     if (host_text_file(&in, path, &err) != LLM_OK) {
         cli_say_error(s->cli, &err);
         host_text_done(&in);

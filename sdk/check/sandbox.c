@@ -113,7 +113,11 @@ static void put_name(long nr, const char *path) {
 
 static bool is_library(const char *path, long flags) {
     static const char *const places[] = {"/lib", "/usr/lib", "/usr/local/lib", "/etc/ld.so."};
-    bool found = strcmp(path, plugin_path) == 0;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    // The linker looks for libraries in the places of LD_LIBRARY_PATH too.
+    bool found =
+        strcmp(path, plugin_path) == 0 || (strncmp(name, "lib", 3) == 0 && strstr(name, ".so") != NULL);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         found = found || strncmp(path, places[i], strlen(places[i])) == 0;
     }

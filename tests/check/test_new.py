@@ -50,7 +50,7 @@ def main():
             continue
         made = run(CLI, "plugins", "new", name, *options, cwd=top)
         t.result(made.returncode == 0 and "is ready" in made.stdout, f"plugins new {name} {' '.join(options)} builds and conforms",
-                 made.stdout[-1500:] + made.stderr[-1500:])
+                 "\n".join(x for x in made.stdout.splitlines() if not x.startswith(("ok", "skip"))) + made.stderr[-1500:])
         folder = os.path.join(top, name)
         wanted = ["plugin.json", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "ci.sh", ".gitignore", "sdk/llm_provider.h"]
         missing = [f for f in wanted if not os.path.exists(os.path.join(folder, f))]
