@@ -9,7 +9,8 @@
 
 #include "base/mem.h"
 
-#define BLOCK_BYTES 4096u // the smallest block
+#define FIRST_BYTES 1024u // the smallest block of an arena that holds nothing: many never need more
+#define BLOCK_BYTES 4096u // of the others
 
 struct llm_arena_block {
     struct llm_arena_block *next;
@@ -26,7 +27,8 @@ static struct llm_arena_block *take_block(struct llm_arena *arena, size_t size) 
             return block;
         }
     }
-    const size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+    const size_t least = arena->top == NULL ? FIRST_BYTES : BLOCK_BYTES;
+    const size_t room = size > least ? size : least;
     if (room > SIZE_MAX - sizeof(struct llm_arena_block)) {
         return NULL;
     }

@@ -30,8 +30,7 @@ struct llm_exchange {
     struct llm_http_call call;
     struct llm_buf gathered;    // a small body in one piece
     size_t body_at, body_slice; // what the read callback has given so far
-    struct llm_buf head;        // header text: names lower-cased, values, each with a NUL
-    llm_header headers[LLM_MAX_HEADER_FIELDS];
+    struct llm_buf head;        // its fields, see keep()
     size_t n_headers;
     uint32_t http_status;
     llm_status status;  // why a callback of ours stopped it
@@ -51,6 +50,7 @@ struct llm_http {
     struct llm_timer timer;
     struct llm_buf ca_file, ca_path, proxy; // ptr NULL: not set
     bool environment_proxy;
+    llm_header headers[LLM_MAX_HEADER_FIELDS]; // of the head that is complete now
 };
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
@@ -136,29 +136,50 @@ static int close_socket(void *ctx, curl_socket_t fd) {
 
 // ---- the answer -----------------------------------------------------------------------------------------------
 
-// Its place in x->head, as an offset until the head is complete: the buffer may move.
-static llm_status keep(struct llm_exchange *x, llm_str s, bool lower, llm_str *ret) {
-    const size_t at = x->head.len;
-    if (llm_buf_put(&x->head, s.ptr, s.len) != LLM_OK || llm_buf_put(&x->head, "", 1) != LLM_OK) {
+// A field is kept as the lengths of name and value, then both, each with a NUL: the exchange lasts much longer than its head.
+struct kept {
+    uint32_t name, value;
+};
+
+static llm_status keep(struct llm_exchange *x, llm_str name, llm_str value) {
+    const struct kept kept = {(uint32_t)name.len, (uint32_t)value.len};
+    const size_t at = x->head.len + sizeof kept;
+    if (llm_buf_put(&x->head, &kept, sizeof kept) != LLM_OK ||
+        llm_buf_put(&x->head, name.ptr, name.len) != LLM_OK || llm_buf_put(&x->head, "", 1) != LLM_OK ||
+        llm_buf_put(&x->head, value.ptr, value.len) != LLM_OK || llm_buf_put(&x->head, "", 1) != LLM_OK) {
         return LLM_E_LIMIT;
     }
-    for (size_t i = at; lower && i < at + s.len; i++) {
+    for (size_t i = at; i < at + name.len; i++) {
         const char c = x->head.ptr[i];
         x->head.ptr[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
-    *ret = (llm_str){(const char *)at, s.len};
+    x->n_headers++;
     return LLM_OK;
 }
 
+// The fields as an array, which all exchanges of a loop share: it is read before the next head is complete.
+static const llm_header *all_fields(struct llm_exchange *x) {
+    llm_header *headers = x->http->headers;
+    const char *at = x->head.ptr;
+    for (size_t i = 0; i < x->n_headers; i++) {
+        struct kept kept;
+        memcpy(&kept, at, sizeof kept);
+        at += sizeof kept;
+        headers[i] = (llm_header){{at, kept.name}, {at + kept.name + 1, kept.value}};
+        at += (size_t)kept.name + kept.value + 2;
+    }
+    return headers;
+}
+
 // One length, or several that are the same number: of two different ones nobody can say where the answer ends.
-static llm_status check_length(struct llm_exchange *x) {
+static llm_status check_length(struct llm_exchange *x, const llm_header *headers) {
     uint64_t length = UINT64_MAX;
     for (size_t i = 0; i < x->n_headers; i++) {
         uint64_t one;
-        if (!llm_str_is(x->headers[i].name, "content-length")) {
+        if (!llm_str_is(headers[i].name, "content-length")) {
             continue;
         }
-        if (!llm_str_uint(x->headers[i].value, INT64_MAX, &one) || (length != UINT64_MAX && one != length)) {
+        if (!llm_str_uint(headers[i].value, INT64_MAX, &one) || (length != UINT64_MAX && one != length)) {
             x->reason = length == UINT64_MAX ? "the answer's Content-Length is no number"
                                              : "the answer states two lengths";
             return LLM_E_TRANSPORT;
@@ -169,16 +190,13 @@ static llm_status check_length(struct llm_exchange *x) {
 }
 
 static llm_status give_head(struct llm_exchange *x) {
-    for (size_t i = 0; i < x->n_headers; i++) {
-        x->headers[i].name.ptr = x->head.ptr + (uintptr_t)x->headers[i].name.ptr;
-        x->headers[i].value.ptr = x->head.ptr + (uintptr_t)x->headers[i].value.ptr;
-    }
-    const llm_status status = check_length(x);
+    const llm_header *headers = all_fields(x);
+    const llm_status status = check_length(x, headers);
     if (status != LLM_OK) {
         return status;
     }
     x->head_given = true;
-    return x->call.on_head(x->call.ctx, x->http_status, x->headers, x->n_headers);
+    return x->call.on_head(x->call.ctx, x->http_status, headers, x->n_headers);
 }
 
 static llm_status head_line(struct llm_exchange *x, llm_str line) {
@@ -204,13 +222,7 @@ static llm_status head_line(struct llm_exchange *x, llm_str line) {
         return colon == NULL ? LLM_OK : LLM_E_LIMIT;
     }
     const llm_str name = {line.ptr, (size_t)(colon - line.ptr)};
-    llm_header *field = &x->headers[x->n_headers];
-    llm_status status = keep(x, name, true, &field->name);
-    if (status == LLM_OK) {
-        status = keep(x, llm_str_trim(llm_str_cut(line, name.len + 1)), false, &field->value);
-    }
-    x->n_headers += status == LLM_OK ? 1 : 0;
-    return status;
+    return keep(x, name, llm_str_trim(llm_str_cut(line, name.len + 1)));
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *ctx) {
@@ -346,7 +358,7 @@ static struct llm_exchange *exchange_new(struct llm_http *http) {
     x->http = http;
     x->url_text.max = LLM_MAX_URL_BYTES + LLM_MAX_KEY_BYTES * 3;
     x->gathered.max = GATHER_BYTES;
-    x->head.max = LLM_MAX_HEADER_BYTES;
+    x->head.max = LLM_MAX_HEADER_BYTES + LLM_MAX_HEADER_FIELDS * sizeof(struct kept);
     x->easy = curl_easy_init();
     x->url = curl_url();
     if (x->easy == NULL || x->url == NULL) {
