@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "fail_alloc.h"
+#include "llm_json.h"
 #include "llm_master.h"
 
 #define ROUNDS 9
@@ -82,10 +83,12 @@ static double timed(llm_master *master) {
 
 int main(int argc, char **argv) {
     if (argc == 5 && strcmp(argv[1], "run") == 0) {
-        char *end;
-        const unsigned long calls = strtoul(argv[3], &end, 10);
+        int64_t calls = 0;
+        if (!llm_json_int64((llm_str){argv[3], strlen(argv[3])}, &calls) || calls < 0) {
+            return 2;
+        }
         llm_master *master = make(strcmp(argv[2], "on") == 0, argv[4]);
-        bench_steps_run(master, calls);
+        bench_steps_run(master, (size_t)calls);
         llm_master_free(master);
         return 0;
     }
