@@ -272,6 +272,8 @@ struct llm_call {
 
     struct llm_series *series;         // where it is counted as under way; NULL: it is not
     struct llm_series *series_now;     // of the last attempt
+    llm_str observed[2];               // provider and model of series_now
+    bool observed_move;                // that the call goes elsewhere was told
     struct llm_recorder_use *recorder; // NULL: no ledger
     struct llm_ledger_row *row;        // its place in the ledger, until it is committed
     struct llm_ledger_row *waiting_row;
@@ -338,6 +340,8 @@ void llm_call_reuse_over(struct llm_call *call);
 void llm_call_observe_start(struct llm_call *call);
 void llm_call_observe_refused(struct llm_call *call, const llm_error *error); // instead of a start
 void llm_call_observe_open(struct llm_call *call);                            // an attempt begins
+struct llm_verdict;
+void llm_call_observe_verdict(struct llm_call *call, const struct llm_verdict *verdict); // on one that failed
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt);
 void llm_call_observe_end(struct llm_call *call);        // idempotent
 void llm_call_observe_limit_wait(struct llm_call *call); // it stands in line

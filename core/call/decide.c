@@ -30,14 +30,6 @@ static struct llm_failure failure_of(struct llm_call *call, uint64_t now_us) {
     };
 }
 
-static void log_verdict(struct llm_call *call, const struct llm_verdict *verdict) {
-    static const char *const names[] = {"gives up", "tries again", "falls back"};
-    llm_master_log(call->loop->master, LLM_LOG_INFO, "call %llu: attempt %u at %.*s: %s: %s (%s), %llu ms",
-                   (unsigned long long)call->id, call->attempts, LLM_FMT(call->route.provider->name),
-                   llm_status_name(call->outcome), names[verdict->name], verdict->why,
-                   (unsigned long long)(verdict->wait_us / 1000));
-}
-
 // Another key of the provider may go at once where this one may not.
 static bool has_other_key(const struct llm_call *call, uint64_t now_us) {
     const struct llm_provider *provider = call->route.provider;
@@ -62,9 +54,7 @@ static enum llm_step_name after_failure(struct llm_call *call) {
         failure.budget = false;
         verdict = llm_verdict(&failure, settings, call->max_attempts);
     }
-    if (llm_master_logs(call->loop->master, LLM_LOG_INFO)) {
-        log_verdict(call, &verdict);
-    }
+    llm_call_observe_verdict(call, &verdict);
     call->asked_us = now_us;
     switch (verdict.name) {
     case LLM_VERDICT_RETRY:

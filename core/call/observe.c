@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "call/call.h"
+#include "call/verdict.h"
 
 static struct llm_master *master_of(const struct llm_call *call) {
     return call->loop->master;
@@ -281,10 +282,17 @@ static void span_end(struct llm_call *call, llm_status status) {
 
 // ---- the life of a call --------------------------------------------------------------------------------------------
 
+static void observe_route(struct llm_call *call) {
+    call->observed[0] = call->route.provider->name;
+    call->observed[1] = call->route.provider_model;
+    call->series_now = llm_metrics_series(master_of(call)->metrics, call->observed[0],
+                                          call->job_args.operation, call->observed[1]);
+}
+
 void llm_call_observe_start(struct llm_call *call) {
-    call->series = call->series_now =
-        llm_metrics_series(master_of(call)->metrics, call->route.provider->name, call->job_args.operation,
-                           call->route.provider_model);
+    observe_route(call);
+    call->series = call->series_now;
+    call->observed_move = false;
     llm_count(&call->series->started, 1);
     tell_start(call);
 }
@@ -304,27 +312,46 @@ void llm_call_observe_refused(struct llm_call *call, const llm_error *error) {
     llm_master_tell(master, LLM_TELL_CALL_REFUSED, &facts);
 }
 
-void llm_call_observe_open(struct llm_call *call) {
-    const llm_str provider = call->route.provider->name, model = call->route.provider_model;
-    const struct llm_attempt *last;
-    const size_t before = attempts_of(call->response, &last);
-    if (before == 0) {
+void llm_call_observe_verdict(struct llm_call *call, const struct llm_verdict *verdict) {
+    static const enum llm_log_event events[] = {[LLM_VERDICT_GIVE_UP] = LLM_TELL_GIVE_UP,
+                                                [LLM_VERDICT_RETRY] = LLM_TELL_RETRY,
+                                                [LLM_VERDICT_FALL_BACK] = LLM_TELL_FALLBACK};
+    const enum llm_log_event event = events[verdict->name];
+    call->observed_move = verdict->name == LLM_VERDICT_FALL_BACK;
+    if (!llm_master_listens(master_of(call), event)) {
         return;
     }
-    const bool same = llm_str_eq(last->provider, provider) && llm_str_eq(last->model, model);
+    struct llm_facts facts;
+    begin(&facts, call, call->route.provider->name, call->route.provider_model);
+    llm_facts_log_number(&facts, LLM_FIELD_ATTEMPT, call->attempts);
+    llm_facts_log_text(&facts, LLM_FIELD_STATUS, llm_str_from(llm_status_name(call->outcome)));
+    llm_facts_log_text(&facts, LLM_FIELD_REASON, llm_str_from(verdict->why));
+    llm_facts_log_number(&facts, LLM_FIELD_WAIT_US, (int64_t)verdict->wait_us);
+    tell(call, event, &facts);
+}
+
+// Away from a provider that was not asked at all: its breaker is open, or it has no key.
+static void tell_move(struct llm_call *call) {
+    struct llm_facts facts;
+    if (call->observed_move || !llm_master_listens(master_of(call), LLM_TELL_FALLBACK)) {
+        return;
+    }
+    begin(&facts, call, call->observed[0], call->observed[1]);
+    llm_facts_log_text(&facts, LLM_FIELD_REASON, LLM_STR("it could not be asked"));
+    tell(call, LLM_TELL_FALLBACK, &facts);
+}
+
+void llm_call_observe_open(struct llm_call *call) {
+    const bool same = llm_str_eq(call->observed[0], call->route.provider->name) &&
+                      llm_str_eq(call->observed[1], call->route.provider_model);
     if (!same) {
-        call->series_now =
-            llm_metrics_series(master_of(call)->metrics, provider, call->job_args.operation, model);
+        tell_move(call);
+        observe_route(call);
+        llm_count(&call->series_now->fallbacks, 1);
+    } else if (call->response->attempts != NULL) {
+        llm_count(&call->series_now->retries, 1);
     }
-    llm_count(same ? &call->series_now->retries : &call->series_now->fallbacks, 1);
-    const enum llm_log_event event = same ? LLM_TELL_RETRY : LLM_TELL_FALLBACK;
-    if (llm_master_listens(master_of(call), event)) {
-        struct llm_facts facts;
-        begin(&facts, call, provider, model);
-        llm_facts_log_number(&facts, LLM_FIELD_ATTEMPT, (int64_t)before + 1);
-        llm_facts_log_text(&facts, LLM_FIELD_STATUS, llm_str_from(llm_status_name(last->status)));
-        tell(call, event, &facts);
-    }
+    call->observed_move = false;
 }
 
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt) {

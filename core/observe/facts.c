@@ -39,6 +39,7 @@ const struct llm_log_event_name llm_log_events[LLM_TELL_COUNT] = {
     [LLM_TELL_ATTEMPT_END] = {"attempt_end", LLM_LOG_DEBUG},
     [LLM_TELL_RETRY] = {"retry", LLM_LOG_INFO},
     [LLM_TELL_FALLBACK] = {"fallback", LLM_LOG_WARN},
+    [LLM_TELL_GIVE_UP] = {"give_up", LLM_LOG_INFO},
     [LLM_TELL_HEDGE] = {"hedge", LLM_LOG_INFO},
     [LLM_TELL_BREAKER_OPEN] = {"breaker_open", LLM_LOG_WARN},
     [LLM_TELL_BREAKER_HALF_OPEN] = {"breaker_half_open", LLM_LOG_INFO},

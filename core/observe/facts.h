@@ -50,8 +50,9 @@ enum llm_log_event {
     LLM_TELL_CALL_END,          // info
     LLM_TELL_CALL_REFUSED,      // info: before it began
     LLM_TELL_ATTEMPT_END,       // debug
-    LLM_TELL_RETRY,             // info
-    LLM_TELL_FALLBACK,          // warn
+    LLM_TELL_RETRY,             // info: an attempt failed and is repeated
+    LLM_TELL_FALLBACK,          // warn: it failed and the call goes elsewhere
+    LLM_TELL_GIVE_UP,           // info: it failed and the call is over
     LLM_TELL_HEDGE,             // info
     LLM_TELL_BREAKER_OPEN,      // warn
     LLM_TELL_BREAKER_HALF_OPEN, // info
