@@ -19,9 +19,16 @@ static struct answer {
     const char *header, *value;
 } answer;
 
+static uint32_t failures; // so many exchanges are answered with 503 first
+
 static llm_status exchange(void *ctx, const llm_outgoing *request, const llm_reply *reply) {
     (void)ctx;
     (void)request;
+    if (failures > 0) {
+        failures--;
+        (void)reply->head(reply->ctx, 503, NULL, 0);
+        return LLM_OK;
+    }
     const llm_header header = {{answer.header, answer.header != NULL ? strlen(answer.header) : 0},
                                {answer.value, answer.value != NULL ? strlen(answer.value) : 0}};
     if (answer.status == 0) {
@@ -124,12 +131,16 @@ static llm_master_options options_of_test(void) {
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG | LLM_MASTER_NO_DEFAULT_DIRS;
     options.plugin_dirs = dirs;
     options.transport = &transport;
+    options.settings =
+        "{\"retry\": {\"base_ms\": 1, \"throttle_base_ms\": 1}, \"breaker\": {\"failures\": 3},"
+        " \"limits\": [{\"model\": \"echo-limited\", \"requests_per_day\": 1}]}";
     return options;
 }
 
 static void start(llm_master_options *options) {
     llm_error err = LLM_ERROR_INIT;
     answer = (struct answer){.status = 200, .pieces = {ANSWER}};
+    failures = 0;
     ck_assert_msg(llm_master_new(options, &master, &err) == LLM_OK, "%s", err.message);
     lines[0] = records[0] = told_spans[0] = '\0';
     n_records = n_spans = 0;
@@ -316,6 +327,56 @@ START_TEST(nothing_breaks_a_line) {
 }
 END_TEST
 
+// ---- what the engine does -----------------------------------------------------------------------------------------------
+
+static llm_status ask_model(const char *model, uint32_t max_attempts, const char *const *fallbacks) {
+    llm_query_args args = ask();
+    args.model = model;
+    args.max_attempts = max_attempts;
+    args.fallbacks = fallbacks;
+    return llm_query(master, &args, NULL, NULL);
+}
+
+START_TEST(retries_are_counted_and_told) {
+    failures = 2;
+    ck_assert_int_eq(ask_model("echo-1", 3, NULL), LLM_OK);
+    counts("llm_master_retries_total" LABELS "} 2");
+    counts("llm_master_fallbacks_total" LABELS "} 0");
+    counts("llm_master_attempts_total" LABELS ",status=\"overloaded\"} 2");
+    counts("llm_master_attempts_total" LABELS ",status=\"ok\"} 1");
+    counts("llm_master_calls_total" LABELS ",status=\"ok\"} 1");
+    fits(records, "retry call=1 id=llm-");
+    fits(records, " model=echo-1 attempt=1 status=overloaded reason=");
+    fits(records, " model=echo-1 attempt=2 status=overloaded reason=");
+    fits(records, " attempts=3 ");
+    ck_assert_uint_eq(n_spans, 4);
+    fits(told_spans, " http.request.resend_count=1");
+    fits(told_spans, " llm_master.attempts=3 ");
+}
+END_TEST
+
+START_TEST(a_breaker_is_counted_and_told) {
+    static const char *const fallbacks[] = {"echo-2", NULL};
+    failures = 3;
+    ck_assert_int_eq(ask_model("echo-1", 3, NULL), LLM_E_OVERLOADED);
+    fits(records, "breaker_open provider=echo\n");
+    fits(records, "give_up call=1 ");
+    counts("llm_master_breaker_opens_total 1");
+    counts("llm_master_breaker_state{provider=\"echo\"} 2");
+    (void)ask_model("echo-1", 3, fallbacks);
+    fits(records, "call_end call=2 ");
+}
+END_TEST
+
+START_TEST(a_limit_is_counted_and_told) {
+    ck_assert_int_eq(ask_model("echo-limited", 1, NULL), LLM_OK);
+    ck_assert_int_eq(ask_model("echo-limited", 1, NULL), LLM_E_LIMIT);
+    counts("llm_master_limit_refusals_total 1");
+    fits(records, "limit_refused call=2 ");
+    fits(lines, "limit_refused call=2 ");
+}
+END_TEST
+
 // ---- the debug record -----------------------------------------------------------------------------------------------------
 
 static char *json_of(uint32_t flags) {
@@ -425,6 +486,9 @@ int main(void) {
     tcase_add_test(t, a_span_is_given);
     tcase_add_test(t, no_prompt_and_no_answer);
     tcase_add_test(t, nothing_breaks_a_line);
+    tcase_add_test(t, retries_are_counted_and_told);
+    tcase_add_test(t, a_breaker_is_counted_and_told);
+    tcase_add_test(t, a_limit_is_counted_and_told);
     tcase_add_test(t, the_exchange_is_kept);
     tcase_add_test(t, bodies_are_kept_when_asked_for);
     tcase_add_test(t, a_value_that_is_not_listed_is_not_shown);
