@@ -24,10 +24,8 @@ const struct llm_fact_name llm_log_fields[LLM_FIELD_COUNT] = {
     [LLM_FIELD_CACHED] = {"cached", NUMBER},
     [LLM_FIELD_STREAM] = {"stream", NUMBER},
     [LLM_FIELD_REQUEST_ID] = {"request_id", TEXT},
-    [LLM_FIELD_LIMIT] = {"limit", TEXT},
     [LLM_FIELD_PLUGIN] = {"plugin", TEXT},
     [LLM_FIELD_REASON] = {"reason", TEXT},
-    [LLM_FIELD_ROWS] = {"rows", NUMBER},
     [LLM_FIELD_PROVIDERS] = {"providers", NUMBER},
     [LLM_FIELD_PLUGINS] = {"plugins", NUMBER},
 };

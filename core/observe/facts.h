@@ -35,10 +35,8 @@ enum llm_log_field {
     LLM_FIELD_CACHED,     // 1: the answer was known
     LLM_FIELD_STREAM,     // 1: a stream was asked for
     LLM_FIELD_REQUEST_ID, // the provider's
-    LLM_FIELD_LIMIT,      // which limit, by its name in the settings
     LLM_FIELD_PLUGIN,     // id or file name
     LLM_FIELD_REASON,     // the library's own words
-    LLM_FIELD_ROWS,       // of the ledger
     LLM_FIELD_PROVIDERS,  // how many are known
     LLM_FIELD_PLUGINS,    // how many are known
     LLM_FIELD_COUNT,

@@ -35,6 +35,7 @@ CASES = [
     ("05_poll_loop", [MODEL], r"(?s)one plus one -> ok.*two plus two: .*a prime: (?!no answer)", None),
     ("06_threads", [MODEL], r"^12 of 12 answered$", None),
     ("07_own_transport", [MODEL], r"(?s)^POST http\S+/chat/completions\n\{.*\}\n1 request, answer: Hello$", None),
+    ("09_metrics", [MODEL, "Good day"], r'^llm_master_calls_total\{provider="openai",operation="chat",model="gpt-4o-mini",status="ok"\} 1$', None),
 ]
 
 

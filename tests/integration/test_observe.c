@@ -212,6 +212,33 @@ START_TEST(calls_are_counted) {
 }
 END_TEST
 
+// Each metric that is exposed stands in the documentation, and the other way round.
+START_TEST(every_metric_is_in_the_documentation) {
+    static char page[65536];
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/docs/observe.md", getenv("LLM_TEST_SOURCE"));
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    char *text = metrics();
+    size_t exposed = 0, listed = 0;
+    for (const char *at = text; (at = strstr(at, "# TYPE ")) != NULL; at++) {
+        char row[128];
+        const int n = (int)strcspn(at + 7, " ");
+        const char *type = at + 7 + n + 1;
+        (void)snprintf(row, sizeof row, "\n| `%.*s` | %.*s |", n, at + 7, (int)strcspn(type, "\n"), type);
+        ck_assert_msg(strstr(page, row) != NULL, "no row %s", row);
+        exposed++;
+    }
+    for (const char *at = page; (at = strstr(at, "\n| `llm_master_")) != NULL; at++) {
+        listed++;
+    }
+    ck_assert_uint_eq(exposed, listed);
+    llm_free(text);
+}
+END_TEST
+
 START_TEST(what_is_refused_is_counted) {
     llm_query_args args = ask();
     args.model = "no-such-model";
@@ -478,6 +505,7 @@ int main(void) {
     TCase *t = tcase_create("listening");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, calls_are_counted);
+    tcase_add_test(t, every_metric_is_in_the_documentation);
     tcase_add_test(t, what_is_refused_is_counted);
     tcase_add_test(t, a_call_freed_before_its_end_is_counted);
     tcase_add_test(t, reloads_are_counted);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Fields of log records and spans: bounded, one line whatever is in them, and only names of the tables.
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_main.h"
@@ -50,10 +52,10 @@ END_TEST
 START_TEST(numbers_are_written_whole) {
     char line[256];
     llm_facts_log_number(&facts, LLM_FIELD_CALL, 0);
-    llm_facts_log_number(&facts, LLM_FIELD_ROWS, INT64_MIN);
+    llm_facts_log_number(&facts, LLM_FIELD_WAIT_US, INT64_MIN);
     llm_facts_log_number(&facts, LLM_FIELD_COST_PICO_USD, INT64_MAX);
     (void)llm_facts_line(&facts, "x", line, sizeof line);
-    ck_assert_str_eq(line, "x call=0 rows=-9223372036854775808 cost_pico_usd=9223372036854775807");
+    ck_assert_str_eq(line, "x call=0 wait_us=-9223372036854775808 cost_pico_usd=9223372036854775807");
 }
 END_TEST
 
@@ -111,6 +113,33 @@ START_TEST(every_name_is_there_once) {
 }
 END_TEST
 
+static char page[65536];
+
+static bool is_on_the_page(const char *name) {
+    char quoted[200];
+    (void)snprintf(quoted, sizeof quoted, "`%s`", name);
+    return strstr(page, quoted) != NULL;
+}
+
+START_TEST(every_name_is_in_the_documentation) {
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/docs/observe.md", getenv("LLM_TEST_SOURCE"));
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < LLM_FIELD_COUNT; i++) {
+        ck_assert_msg(is_on_the_page(llm_log_fields[i].name), "%s", llm_log_fields[i].name);
+    }
+    for (size_t i = 0; i < LLM_SPAN_FIELD_COUNT; i++) {
+        ck_assert_msg(is_on_the_page(llm_span_fields[i].name), "%s", llm_span_fields[i].name);
+    }
+    for (size_t i = 0; i < LLM_TELL_COUNT; i++) {
+        ck_assert_msg(is_on_the_page(llm_log_events[i].name), "%s", llm_log_events[i].name);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("facts");
     TCase *t = tcase_create("facts");
@@ -121,6 +150,7 @@ int main(void) {
     tcase_add_test(t, a_text_has_its_maximum);
     tcase_add_test(t, all_of_it_has_its_maximum);
     tcase_add_test(t, every_name_is_there_once);
+    tcase_add_test(t, every_name_is_in_the_documentation);
     suite_add_tcase(suite, t);
     return check_main(suite);
 }
