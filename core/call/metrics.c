@@ -87,6 +87,12 @@ static const struct family {
     const char *name, *type, *help;
 } breaker_state = {"llm_master_breaker_state", "gauge", "Circuit breaker: 0 closed, 1 half open, 2 open."},
   key_resting = {"llm_master_key_resting", "gauge", "1 while a key that was refused rests."},
+  cache_hits = {"llm_master_cache_hits_total", "counter", "Calls that were answered from the cache."},
+  cache_misses = {"llm_master_cache_misses_total", "counter", "Calls that asked the cache in vain."},
+  cache_evictions = {"llm_master_cache_evictions_total", "counter", "Answers that made room for newer ones."},
+  cache_entries = {"llm_master_cache_entries", "gauge", "Answers in the cache."},
+  cache_bytes = {"llm_master_cache_bytes", "gauge", "Their bytes."},
+  shared = {"llm_master_shared_total", "counter", "Calls that got the answer of an identical one under way."},
   limit_waiting = {"llm_master_limit_waiting", "gauge", "Attempts that wait for a limit."},
   limit_reserved = {"llm_master_limit_reserved", "gauge", "Attempts that hold a reservation of limits."},
   ledger_rows = {"llm_master_ledger_rows_total", "counter", "Rows that are safe in the ledger in force."},
@@ -151,6 +157,20 @@ static void write_limits(struct llm_exposition *e, struct llm_limits *limits) {
     single(e, &limit_reserved, stats.reserved);
 }
 
+static void write_cache(struct llm_exposition *e, struct llm_reuse *reuse) {
+    struct llm_cache_stats stats;
+    llm_cache_read_stats(reuse->cache, &stats);
+    (void)pthread_mutex_lock(&reuse->lock);
+    const uint64_t followed = reuse->followed;
+    (void)pthread_mutex_unlock(&reuse->lock);
+    single(e, &cache_hits, stats.hits);
+    single(e, &cache_misses, stats.misses);
+    single(e, &cache_evictions, stats.evictions);
+    single(e, &cache_entries, stats.entries);
+    single(e, &cache_bytes, stats.bytes);
+    single(e, &shared, followed);
+}
+
 static void write_ledger(struct llm_exposition *e, struct llm_recorder *recorder) {
     struct llm_recorder_use *use = llm_recorder_enter(recorder);
     struct llm_ledger_facts facts = {0};
@@ -175,6 +195,7 @@ llm_status llm_master_metrics(llm_master *master, char **ret_text, size_t *ret_l
     e.status = llm_metrics_write(master->metrics, &text);
     write_health(&e, snapshot);
     write_limits(&e, master->limits);
+    write_cache(&e, master->reuse);
     write_ledger(&e, master->recorder);
     llm_snapshot_unref(snapshot);
     const llm_status status = e.status;

@@ -20,6 +20,9 @@ static bool spans(const struct llm_call *call) {
 
 static void count_usage(struct llm_series *series, const struct llm_response *r) {
     const llm_usage *u = &r->usage;
+    if (r->cached) { // it was used when the answer was made
+        return;
+    }
     const int64_t n[LLM_TOKENS_COUNT] = {u->input_tokens,       u->output_tokens,    u->cache_read_tokens,
                                          u->cache_write_tokens, u->reasoning_tokens, u->audio_input_tokens,
                                          u->audio_output_tokens};
@@ -123,6 +126,7 @@ static void tell_end(struct llm_call *call, llm_status status) {
     number_if(&facts, LLM_FIELD_INPUT_TOKENS, r->usage.input_tokens, r->usage.input_tokens >= 0);
     number_if(&facts, LLM_FIELD_OUTPUT_TOKENS, r->usage.output_tokens, r->usage.output_tokens >= 0);
     number_if(&facts, LLM_FIELD_COST_PICO_USD, r->cost, r->cost >= 0);
+    number_if(&facts, LLM_FIELD_CACHED, 1, r->cached);
     llm_facts_log_text(&facts, LLM_FIELD_REQUEST_ID, r->request_id);
     tell(call, LLM_TELL_CALL_END, &facts);
 }
@@ -276,6 +280,7 @@ static void span_end(struct llm_call *call, llm_status status) {
     span_number_if(&facts, LLM_SPAN_FIRST_TOKEN_US,
                    r->first_us != 0 ? (int64_t)(r->first_us - r->start_us) : -1);
     span_number_if(&facts, LLM_SPAN_COST, r->cost);
+    span_number_if(&facts, LLM_SPAN_CACHED, r->cached ? 1 : -1);
     span_answer(&facts, r);
     span_give(call, &facts, &s);
 }

@@ -73,6 +73,7 @@ const struct llm_fact_name llm_span_fields[LLM_SPAN_FIELD_COUNT] = {
     [LLM_SPAN_ATTEMPTS] = {"llm_master.attempts", NUMBER},
     [LLM_SPAN_FIRST_TOKEN_US] = {"llm_master.first_token_us", NUMBER},
     [LLM_SPAN_WAIT_US] = {"llm_master.wait_us", NUMBER},
+    [LLM_SPAN_CACHED] = {"llm_master.cached", NUMBER},
     [LLM_SPAN_COST] = {"llm_master.cost_pico_usd", NUMBER},
 };
 

@@ -93,6 +93,7 @@ enum llm_span_field {
     LLM_SPAN_FIRST_TOKEN_US,
     LLM_SPAN_WAIT_US,
     LLM_SPAN_COST,
+    LLM_SPAN_CACHED,
     LLM_SPAN_FIELD_COUNT,
 };
 extern const struct llm_fact_name llm_span_fields[LLM_SPAN_FIELD_COUNT];

@@ -331,10 +331,6 @@ static const struct {
     const char *name, *help;
     unsigned decimals;
 } plain[LLM_COUNT_PLAIN] = {
-    [LLM_COUNT_CACHE_HITS] = {"llm_master_cache_hits_total", "Calls that were answered from the cache.", 0},
-    [LLM_COUNT_CACHE_MISSES] = {"llm_master_cache_misses_total", "Calls that asked the cache in vain.", 0},
-    [LLM_COUNT_SHARED] = {"llm_master_shared_total",
-                          "Calls that got the answer of an identical one under way.", 0},
     [LLM_COUNT_LIMIT_WAITS] = {"llm_master_limit_waits_total", "Attempts that waited for a limit.", 0},
     [LLM_COUNT_LIMIT_WAIT_US] = {"llm_master_limit_wait_seconds_total", "Time that was waited for limits.",
                                  6},

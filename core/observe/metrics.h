@@ -46,9 +46,6 @@ struct llm_series {
 
 // What has no labels.  Whoever sees it happen counts it with llm_metrics_count().
 enum llm_plain_counter {
-    LLM_COUNT_CACHE_HITS,
-    LLM_COUNT_CACHE_MISSES,
-    LLM_COUNT_SHARED, // calls that got the answer of an identical one under way
     LLM_COUNT_LIMIT_WAITS,
     LLM_COUNT_LIMIT_WAIT_US,
     LLM_COUNT_LIMIT_REFUSALS,

@@ -119,6 +119,7 @@ class World:
                      "mistral": [{"value": VALUE_KEY}, {"value": SECOND_KEY}],
                      "canary-query": {"value": QUERY_KEY}, "canary-basic": {"command": spy}, "deepseek": {"value": VALUE_KEY},
                      "recraft": {"value": SECOND_KEY}},
+            "cache": {"enabled": True}, "retry": {"base_ms": 1, "throttle_base_ms": 1, "max_attempts": 3},
             "ledger": {"path": os.path.join(self.out, "ledger.db")}}
         write(self.config, json.dumps(self.settings))
         self.environment = {**sim.environment, "TMPDIR": self.tmp, "GROQ_API_KEY": ENV_KEY}
@@ -175,6 +176,11 @@ def go_through(world, tap):
     tap.result(host.returncode == 0, "a program of the library", host.stderr.decode())
     said = host.stdout.decode().split()
     tap.result(len(said) == len(ran) // 4 and "ok" in said and "auth" in said, "its calls went well and wrong", said)
+    with open(os.path.join(world.out, "metrics"), encoding="utf-8") as file:
+        counters = dict(line.rsplit(" ", 1) for line in file.read().splitlines() if not line.startswith("#"))
+    for name in ("retries", "fallbacks", "cache_hits", "ledger_rows"):
+        total = sum(int(value) for key, value in counters.items() if key.startswith(f"llm_master_{name}_total"))
+        tap.result(total > 0, f"there were {name}", total)
     ok = world.run("answered", "query", "-m", "openai/m-ok", stdin=PROMPT.encode())
     tap.result(ANSWER in ok.stdout.decode(), "the answer arrives", ok.stderr.decode())
     rows = [os.path.getsize(os.path.join(world.out, name)) for name in os.listdir(world.out) if name.startswith("ledger.db")]
