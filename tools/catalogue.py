@@ -97,8 +97,8 @@ def provider_name(name):
     return name
 
 
-def price(value, shift, what):
-    """A decimal moved by `shift` places, as a plain decimal string; exact, or Bad."""
+def price(value, shift, name, what):
+    """A decimal moved by `shift` places to be the price `name`, as a plain decimal string; exact, or Bad."""
     if not isinstance(value, D) or not value.is_finite():
         raise Bad(f"{what} is no number")
     if value < 0:
@@ -109,7 +109,7 @@ def price(value, shift, what):
     text = format(moved, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     decimals = len(text.split(".")[1]) if "." in text else 0
-    if decimals > DECIMALS - shift - (3 if what.endswith("_per_second") and shift == 0 else 0):
+    if decimals > DECIMALS - (6 if name.endswith("_per_mtok") else 3 if name == "per_second" else 0):
         raise Bad(f"{what} has too many decimals")
     return text
 
@@ -196,7 +196,7 @@ def litellm_tiers(entry, tiers):
         for member, value in tier.items():
             found = litellm_member(member)
             if found and found[0][2] == 6 and isinstance(value, D):
-                entry.put(found[0][1], price(value, 6, member), -1 if i == 0 else int(low))
+                entry.put(found[0][1], price(value, 6, found[0][1], member), -1 if i == 0 else int(low))
 
 
 def read_litellm(root, keep, skip):
@@ -222,7 +222,7 @@ def read_litellm(root, keep, skip):
                     continue
                 row, above, tier = found
                 if row[3] is None or operation in row[3]:
-                    entry.put(row[1], price(value, row[2], member if row[1] != "per_second" else "_per_second"), above, tier)
+                    entry.put(row[1], price(value, row[2], row[1], member), above, tier)
             if isinstance(model.get("tiered_pricing"), list):
                 litellm_tiers(entry, model["tiered_pricing"])
             entry.context = count(model.get("max_input_tokens"))
@@ -259,7 +259,7 @@ def read_models_dev(root, keep, skip):
                 for rates, above in parts:
                     for theirs, mine in MODELS_DEV:
                         if rates.get(theirs) is not None:
-                            entry.put(mine, price(rates[theirs], 0, "cost." + theirs), above)
+                            entry.put(mine, price(rates[theirs], 0, mine, "cost." + theirs), above)
                 limit = model.get("limit") if isinstance(model.get("limit"), dict) else {}
                 entry.context, entry.output = count(limit.get("context")), count(limit.get("output"))
                 taken = model.get("modalities", {}).get("input", []) if isinstance(model.get("modalities"), dict) else []
@@ -330,7 +330,7 @@ def write(entries, sources, path):
     lines = sorted(("%s\t%s\t%s\n" % (*key, entry.json())).encode() for key, entry in entries.items())
     body = b"".join(lines)
     header = {"catalogue": 1, "entries": len(lines), "bytes": len(body), "crc32": "%08x" % zlib.crc32(body),
-              "as_of": max(s["as_of"] for s in sources), "sources": sources, "names": NAMES}
+              "as_of": max(s["as_of"] for s in sources), "sources": sources, "names": NAMES, "free": FREE}
     with open(path, "wb") as file:
         file.write(json.dumps(header, separators=(",", ":")).encode() + b"\n" + body)
 
