@@ -268,7 +268,27 @@ LLM_API llm_status llm_master_metrics(llm_master *master, char **ret_text, size_
 /* [any] The host's log could not take n lines or records: count them (llm_master_log_records_dropped_total). */
 LLM_API void llm_master_log_dropped(llm_master *master, uint64_t n);
 
-/* [any] Free what llm_master_describe, llm_master_metrics, llm_response_json or llm_fetch gave. */
+#define LLM_UPDATE_DRY_RUN 1u /* read and compare; write nothing */
+#define LLM_UPDATE_STRICT 2u  /* one entry that is wrong refuses the list; otherwise it is left out */
+
+typedef struct llm_models_update_args {
+    uint32_t size;
+    uint32_t flags;        /* LLM_UPDATE_* */
+    const char *file;      /* LiteLLM's or models.dev's list, or a catalogue; at most 16 MiB */
+    const char *as_of;     /* the day the list is from, "2026-07-24"; NULL: the day its file was last changed */
+    const char *catalogue; /* NULL: the user's, $XDG_DATA_HOME/llm-master/catalogue.jsonl */
+} llm_models_update_args;
+
+/* [any] Bring a newer list of models and prices into the user's catalogue (docs/cost.md).  It is read whole, compared with the
+ * catalogue in use, and swapped in at once; the old file stays beside it as ".bak".  On failure nothing has changed.  In force from
+ * the next llm_master_reload() on.  May block: it reads and writes files.
+ * ret_json: the report, NUL-terminated, nullable; free with llm_free().
+ * LLM_E_NOT_FOUND: no such file.  LLM_E_CONFIG: it is none of these, is wrong (message: key, line, column), or the catalogue cannot be
+ * written.  LLM_E_INVALID_REQUEST: an argument is wrong.  LLM_E_NOMEM. */
+LLM_API llm_status llm_models_update(llm_master *master, const llm_models_update_args *args, char **ret_json,
+                                     size_t *ret_len, llm_error *err);
+
+/* [any] Free what llm_master_describe, llm_models_update, llm_master_metrics, llm_response_json or llm_fetch gave. */
 LLM_API void llm_free(void *p);
 
 /* ---- the ledger: docs/ledger.md ------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "call/call.h"
 #include "call/recorder.h"
+#include "catalog/update.h"
 
 // ---- what plugins get ----------------------------------------------------------------------------------------------
 
@@ -274,5 +275,15 @@ llm_status llm_master_describe(llm_master *master, const char *what, const char 
     if (status == LLM_OK && ret_len != NULL) {
         *ret_len = len;
     }
+    return status;
+}
+
+llm_status llm_models_update(llm_master *master, const llm_models_update_args *args, char **ret_json,
+                             size_t *ret_len, llm_error *err) {
+    llm_models_update_args own = {.size = (uint32_t)sizeof own};
+    memcpy(&own, args, args->size < sizeof own ? args->size : sizeof own);
+    struct llm_snapshot *snapshot = llm_master_snapshot(master);
+    const llm_status status = llm_catalogue_update(snapshot, &own, ret_json, ret_len, err);
+    llm_snapshot_unref(snapshot);
     return status;
 }

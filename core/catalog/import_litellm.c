@@ -155,9 +155,9 @@ static const char *take_ranges(struct llm_import *import, struct llm_import_entr
     return wrong;
 }
 
-// NULL: taken; else what is wrong with *ret_member.
+// NULL: taken; else what is wrong with *ret_member, and where.
 static const char *take_members(struct llm_import *import, struct llm_import_entry *entry, llm_str model,
-                                llm_str *ret_member) {
+                                llm_str *ret_member, llm_str *ret_place) {
     llm_json_iter it = llm_json_begin(model);
     const char *wrong = NULL;
     while (wrong == NULL && llm_json_next(&it)) {
@@ -165,6 +165,7 @@ static const char *take_members(struct llm_import *import, struct llm_import_ent
         llm_str tier;
         const struct row *row = find_row(llm_json_plain(it.name), &above, &tier);
         *ret_member = llm_json_plain(it.name);
+        *ret_place = it.value;
         if (row != NULL && llm_json_type(it.value) != 'n' && is_for(row, entry->operation)) {
             wrong = llm_import_put(import, entry, llm_rates_find(llm_str_from(row->ours)), it.value,
                                    row->places, above, tier);
@@ -174,6 +175,7 @@ static const char *take_members(struct llm_import *import, struct llm_import_ent
         return wrong;
     }
     *ret_member = LLM_STR("tiered_pricing");
+    *ret_place = model;
     const llm_str ranges = llm_json_get(model, "tiered_pricing");
     wrong = llm_json_type(ranges) == '[' ? take_ranges(import, entry, ranges) : NULL;
     entry->context = llm_import_count(llm_json_get(model, "max_input_tokens"));
@@ -211,7 +213,7 @@ static llm_str id_of(struct llm_import *import, llm_str key, llm_str provider) {
 }
 
 static void take(struct llm_import *import, llm_str name, llm_str model) {
-    llm_str key, provider = {NULL, 0}, member = {NULL, 0};
+    llm_str key, provider = {NULL, 0}, member = {NULL, 0}, place = model;
     llm_error err = {.size = sizeof err};
     if (llm_document_string(import->doc, name, "a name", &import->arena, &key, &err) != LLM_OK) {
         llm_import_refuse(import, LLM_STR("an entry"), name, "its name has control characters", member);
@@ -231,9 +233,9 @@ static void take(struct llm_import *import, llm_str name, llm_str model) {
         operation != NULL
             ? llm_import_new(import, key, name, provider, id_of(import, key, provider), operation)
             : NULL;
-    const char *wrong = entry != NULL ? take_members(import, entry, model, &member) : NULL;
+    const char *wrong = entry != NULL ? take_members(import, entry, model, &member, &place) : NULL;
     if (wrong != NULL) {
-        llm_import_refuse(import, key, llm_json_get(model, member.ptr), wrong, member);
+        llm_import_refuse(import, key, place, wrong, member);
         import->n_entries--;
     }
 }
