@@ -273,9 +273,9 @@ LLM_API void llm_master_log_dropped(llm_master *master, uint64_t n);
 
 typedef struct llm_models_update_args {
     uint32_t size;
-    uint32_t flags;        /* LLM_UPDATE_* */
-    const char *file;      /* LiteLLM's or models.dev's list, or a catalogue; at most 16 MiB */
-    const char *as_of;     /* the day the list is from, "2026-07-24"; NULL: the day its file was last changed */
+    uint32_t flags;    /* LLM_UPDATE_* */
+    const char *file;  /* LiteLLM's or models.dev's list, or a catalogue; at most 16 MiB */
+    const char *as_of; /* the day the list is from, "2026-07-24"; NULL: the day its file was last changed */
     const char *catalogue; /* NULL: the user's, $XDG_DATA_HOME/llm-master/catalogue.jsonl */
 } llm_models_update_args;
 
