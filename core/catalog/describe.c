@@ -48,14 +48,25 @@ bool llm_report_knows(const struct llm_snapshot *snapshot, llm_str provider) {
 
 // ---- models -----------------------------------------------------------------------------------------------
 
-// The entry's own members; prices always as strings, as they were written.  only: just the prices.
-static void report_entry(llm_json_writer *w, llm_str entry, bool only_prices) {
+static bool holds(llm_str object, llm_str name) {
+    llm_json_iter it = llm_json_begin(object);
+    while (llm_json_next(&it)) {
+        if (llm_json_is_str(it.name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The entry's own members; prices always as strings, as they were written.  under: what holds them
+// already is left out.
+static void report_entry(llm_json_writer *w, llm_str entry, llm_str under) {
     static const char *const ours[] = {"id", "provider", "operation", "source"};
     llm_json_iter it = llm_json_begin(entry);
     while (llm_json_next(&it)) {
         const llm_str name = llm_json_plain(it.name);
         const bool rate = llm_rates_find(name) != SIZE_MAX;
-        bool skip = only_prices && !rate && !llm_str_is(name, "prices");
+        bool skip = under.ptr != NULL && holds(under, name);
         for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
             skip = skip || llm_str_is(name, ours[i]);
         }
@@ -98,11 +109,11 @@ static void report_model(llm_json_writer *w, struct llm_snapshot *s, const struc
     llm_report_text(w, "provider", model->provider->name);
     llm_report_text(w, "id", model->id);
     llm_report_text(w, "operation", model->operation);
-    llm_report_bool(w, "priced", model->price.known || listed);
+    llm_report_bool(w, "priced", model->price.known || (listed && has_price(entry.json)));
     llm_report_text(w, "state", llm_str_from(llm_provider_state(model->provider)));
-    report_entry(w, model->json, false);
+    report_entry(w, model->json, (llm_str){0});
     if (listed) {
-        report_entry(w, entry.json, true);
+        report_entry(w, entry.json, model->json);
         report_source(w, catalogue, entry.json);
     } else if (source.ptr != NULL) {
         llm_json_name(w, "source");
@@ -121,7 +132,7 @@ static void report_catalogued(llm_json_writer *w, const struct llm_catalogue *ca
     llm_report_bool(w, "priced", has_price(entry->json));
     llm_report_text(w, "state",
                     llm_str_from(provider != NULL ? llm_provider_state(provider) : "not_configured"));
-    report_entry(w, entry->json, false);
+    report_entry(w, entry->json, (llm_str){0});
     report_source(w, catalogue, entry->json);
     llm_json_object_end(w);
 }

@@ -170,7 +170,7 @@ static bool is_default_tier(llm_str tier) {
 }
 
 static bool fits(const struct llm_price_rule *rule, const llm_usage *usage, int64_t at) {
-    return rule->from <= at && rule->above < usage->input_tokens &&
+    return rule->from <= at && (rule->above < 0 || rule->above < usage->input_tokens) &&
            (rule->tier.ptr == NULL || llm_str_eq(rule->tier, usage->tier)) &&
            (rule->size.ptr == NULL || llm_str_eq(rule->size, usage->dimensions)) &&
            (rule->quality.ptr == NULL || llm_str_eq(rule->quality, usage->quality));
@@ -261,13 +261,18 @@ static void add(struct bill *bill, int64_t count, llm_yocto price, uint32_t time
     bill->sum += bill->over ? 0 : part;
 }
 
+// In the unit of the count.
+static int64_t past_of(const struct llm_price_rule *rule, enum llm_price_class class) {
+    return rule->past * (class == LLM_PRICE_MILLISECOND ? 1000 : 1);
+}
+
 // What of the count lies past a number that a rule names, at that rule's price; gives the rest.
 static int64_t charge_past(struct bill *bill, int64_t count, enum llm_price_class class) {
     for (;;) {
         const struct llm_price_rule *best = NULL;
         for (size_t i = 0; i < bill->price->n_rules; i++) {
             const struct llm_price_rule *rule = &bill->price->rules[i];
-            if (rule->past >= 0 && rule->past < count && (rule->rates.classes >> class & 1) != 0 &&
+            if (rule->past >= 0 && past_of(rule, class) < count && (rule->rates.classes >> class & 1) != 0 &&
                 (best == NULL || rule->past >= best->past) && fits(rule, bill->usage, bill->at)) {
                 best = rule;
             }
@@ -275,8 +280,8 @@ static int64_t charge_past(struct bill *bill, int64_t count, enum llm_price_clas
         if (best == NULL) {
             return count;
         }
-        add(bill, count - best->past, llm_rates_get(&best->rates, class), bill->times[class]);
-        count = best->past;
+        add(bill, count - past_of(best, class), llm_rates_get(&best->rates, class), bill->times[class]);
+        count = past_of(best, class);
     }
 }
 

@@ -45,7 +45,7 @@ struct llm_price_rule {
     struct llm_rates rates;
     int64_t from;          // seconds since 1970 (UTC) from which it holds; INT64_MIN: always
     int64_t above;         // it holds for a call of more input tokens than this; -1: for any
-    int64_t past;          // it is for what a class counts past this number; -1: for all of it
+    int64_t past;          // it is for what a class counts past this number (of seconds); -1: for all of it
     llm_str tier;          // "flex", "priority", "batch", ...; absent: any
     llm_str size, quality; // of images and video; absent: any
     uint32_t times;        // millionths: prices per token, image, time, character and page times this

@@ -117,10 +117,14 @@ static const struct llm_model *add(struct llm_shelf *shelf, size_t bucket, struc
     item->under = under;
     item->model.provider = provider;
     if (under != NULL) {
-        const struct llm_price price = item->model.price;
-        item->model = *under;
-        item->model.price = price;
-        item->model.is_catalogued = true;
+        const struct llm_model listed = item->model;
+        struct llm_model *model = &item->model;
+        *model = *under;
+        model->price = listed.price;
+        model->is_catalogued = true;
+        model->context_tokens = under->context_tokens >= 0 ? under->context_tokens : listed.context_tokens;
+        model->output_tokens_max =
+            under->output_tokens_max >= 0 ? under->output_tokens_max : listed.output_tokens_max;
     }
     item->next = atomic_load_explicit(&shelf->items[bucket], memory_order_relaxed);
     atomic_store_explicit(&shelf->items[bucket], item, memory_order_release);

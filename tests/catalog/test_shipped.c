@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "catalog/build.h"
 #include "check_main.h"
 #include "llm_json.h"
 #include "world.h"
@@ -11,9 +12,34 @@
 static struct world w;
 static size_t n_files;
 
+static struct llm_document examples;
+
+static void read_examples(void) {
+    char name[2000];
+    size_t len = 0;
+    llm_error err = LLM_ERROR_INIT;
+    snprintf(name, sizeof name, "%s/tests/catalog/cost_examples.json", getenv("LLM_TEST_SOURCE"));
+    char *text = temp_dir_read(name, &len);
+    if (llm_document_parse(&examples, LLM_STR("cost_examples.json"), (llm_str){text, len}, &err) != LLM_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        exit(1);
+    }
+    free(text);
+}
+
+static void copy_catalogue(void) {
+    char name[2000];
+    size_t len = 0;
+    snprintf(name, sizeof name, "%s/data/catalogue.jsonl", getenv("LLM_TEST_SOURCE"));
+    char *text = temp_dir_read(name, &len);
+    temp_dir_write(&w.dir, "plugins/catalogue.jsonl", text, len, 0644);
+    free(text);
+}
+
 static void setup(void) {
     char path[1000], name[2000];
     world_new(&w);
+    copy_catalogue();
     snprintf(path, sizeof path, "%s/providers.d", getenv("LLM_TEST_SOURCE"));
     DIR *dir = opendir(path);
     ck_assert_ptr_nonnull(dir);
@@ -144,7 +170,7 @@ static const struct {
     {"o3-new", NULL, "openai/o3-new"},
     {"text-embedding-3-small", "embeddings", "openai/text-embedding-3-small priced"},
     {"gpt-image-1", "image", "openai/gpt-image-1 priced"},
-    {"dall-e-3", "image", "openai/dall-e-3 listed"},
+    {"dall-e-3", "image", "openai/dall-e-3 priced"},
     {"azure/gpt-4o-mini", NULL, "azure/gpt-4o-mini priced"},
     {"azure/my-deployment", NULL, "azure/my-deployment"},
     {"grok-3-mini", NULL, "xai/grok-3-mini priced"},
@@ -159,7 +185,7 @@ static const struct {
     {"glm-4.7", NULL, "zai/glm-4.7 priced"},
     {"qwen3-max", NULL, "alibaba/qwen3-max priced"},
     {"kimi-k3", NULL, "moonshot/kimi-k3"},
-    {"moonshot-v1-8k", NULL, "moonshot/moonshot-v1-8k"},
+    {"moonshot-v1-8k", NULL, "moonshot/moonshot-v1-8k priced"},
     {"accounts/fireworks/models/new", NULL, "fireworks/accounts/fireworks/models/new"},
     {"openrouter/anthropic/claude-haiku-4.5", NULL, "openrouter/anthropic/claude-haiku-4.5 priced"},
     {"anthropic/claude-haiku-4.5", NULL, "openrouter/anthropic/claude-haiku-4.5 priced"},
@@ -186,9 +212,109 @@ START_TEST(prices_are_those_of_the_manual) {
 }
 END_TEST
 
+static void usage_of(llm_str json, llm_usage *ret) {
+    const struct {
+        const char *name;
+        int64_t *count;
+    } counts[] = {{"input_tokens", &ret->input_tokens},
+                  {"output_tokens", &ret->output_tokens},
+                  {"cache_read_tokens", &ret->cache_read_tokens},
+                  {"cache_write_tokens", &ret->cache_write_tokens},
+                  {"cache_write_1h_tokens", &ret->cache_write_1h_tokens},
+                  {"reasoning_tokens", &ret->reasoning_tokens},
+                  {"audio_input_tokens", &ret->audio_input_tokens},
+                  {"audio_output_tokens", &ret->audio_output_tokens},
+                  {"image_input_tokens", &ret->image_input_tokens},
+                  {"image_output_tokens", &ret->image_output_tokens},
+                  {"images", &ret->images},
+                  {"milliseconds", &ret->milliseconds},
+                  {"characters", &ret->characters},
+                  {"pages", &ret->pages},
+                  {"searches", &ret->searches}};
+    llm_usage_clear(ret);
+    ret->tier = llm_json_plain(llm_json_get(json, "tier"));
+    ret->dimensions = llm_json_plain(llm_json_get(json, "size"));
+    ret->quality = llm_json_plain(llm_json_get(json, "quality"));
+    size_t known = 0;
+    known += ret->tier.ptr != NULL ? 1 : 0;
+    known += ret->dimensions.ptr != NULL ? 1 : 0;
+    known += ret->quality.ptr != NULL ? 1 : 0;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        known += llm_json_int64(llm_json_get(json, counts[i].name), counts[i].count) ? 1 : 0;
+    }
+    ck_assert_uint_eq(known, llm_json_count(json));
+}
+
+// A provider's price page, the counts of a call, and what it then costs to the last pico-USD: by the entry that the example gives,
+// and by what ships, where that lists the model.
+START_TEST(a_call_costs_what_the_price_page_says) {
+    const llm_str example = llm_json_at(examples.root, (size_t)_i);
+    const llm_str vendor = llm_json_plain(llm_json_get(example, "vendor")),
+                  id = llm_json_plain(llm_json_get(example, "model")),
+                  shipped = llm_json_plain(llm_json_get(example, "shipped"));
+    struct llm_arena arena = {0};
+    struct llm_catalogue_entry entry = {vendor, id, llm_json_get(example, "entry")};
+    struct llm_model model;
+    llm_usage usage;
+    llm_error err = LLM_ERROR_INIT;
+    int64_t at = 0, expected = -1;
+    ck_assert(llm_price_parse_date(llm_json_plain(llm_json_get(example, "at")), &at));
+    (void)llm_json_int64(llm_json_get(example, "pico_usd"), &expected);
+    usage_of(llm_json_get(example, "usage"), &usage);
+    ck_assert_msg(llm_model_read(&arena, &entry, &model, &err) == LLM_OK, "%s", err.message);
+    ck_assert_int_eq(llm_price_cost(&model.price, &usage, at, NULL), expected);
+    if (llm_str_is(shipped, "catalogue")) {
+        const struct llm_catalogue *catalogue = llm_shelf_catalogue(w.snapshot);
+        ck_assert(catalogue != NULL && llm_catalogue_find(catalogue, vendor, id, &entry));
+        ck_assert_msg(llm_model_read(&arena, &entry, &model, &err) == LLM_OK, "%s", err.message);
+        ck_assert_int_eq(llm_price_cost(&model.price, &usage, at, NULL), expected);
+    } else if (shipped.ptr != NULL) {
+        char name[200];
+        struct llm_route route;
+        snprintf(name, sizeof name, "%.*s", LLM_FMT(shipped));
+        ck_assert_msg(llm_snapshot_route(w.snapshot, id, model.operation, name, &route, &err) == LLM_OK, "%s",
+                      err.message);
+        ck_assert_ptr_nonnull(route.model);
+        ck_assert_int_eq(llm_price_cost(&route.model->price, &usage, at, NULL), expected);
+    }
+    llm_arena_done(&arena);
+}
+END_TEST
+
+// Every entry can be used, and the file is whole.
+START_TEST(the_catalogue_is_sound) {
+    const struct llm_catalogue *catalogue = llm_shelf_catalogue(w.snapshot);
+    llm_error err = LLM_ERROR_INIT;
+    struct llm_catalogue_entry entry;
+    struct llm_arena arena = {0};
+    size_t at = 0, models = 0, n_providers = 0, priced = 0;
+    llm_str last = {0};
+    ck_assert_ptr_nonnull(catalogue);
+    ck_assert_msg(llm_catalogue_check(catalogue, "catalogue", &err) == LLM_OK, "%s", err.message);
+    while (llm_catalogue_next(catalogue, &at, &entry)) {
+        struct llm_model model;
+        llm_str source, as_of;
+        ck_assert_msg(llm_model_read(&arena, &entry, &model, &err) == LLM_OK, "%.*s/%.*s: %s",
+                      LLM_FMT(entry.provider), LLM_FMT(entry.id), err.message);
+        llm_catalogue_source(catalogue, entry.json, &source, &as_of);
+        ck_assert(source.len > 0 && as_of.len == 10);
+        models++;
+        priced += model.price.known ? 1 : 0;
+        n_providers += llm_str_eq(last, entry.provider) ? 0 : 1;
+        last = entry.provider;
+        llm_arena_reset(&arena, 65536);
+    }
+    llm_arena_done(&arena);
+    ck_assert_uint_ge(models, 2000);
+    ck_assert_uint_ge(priced, 2000);
+    ck_assert_uint_ge(n_providers, 60);
+}
+END_TEST
+
 #define COUNT(list) (int)(sizeof(list) / sizeof(list)[0])
 
 int main(void) {
+    read_examples();
     Suite *suite = suite_create("shipped");
     TCase *tests = tcase_create("shipped");
     tcase_add_checked_fixture(tests, setup, teardown);
@@ -198,6 +324,8 @@ int main(void) {
     tcase_add_loop_test(tests, they_point_where_they_should, 0, COUNT(providers));
     tcase_add_loop_test(tests, names_go_where_people_expect, 0, COUNT(routes));
     tcase_add_test(tests, prices_are_those_of_the_manual);
+    tcase_add_test(tests, the_catalogue_is_sound);
+    tcase_add_loop_test(tests, a_call_costs_what_the_price_page_says, 0, (int)llm_json_count(examples.root));
     suite_add_tcase(suite, tests);
     return check_main(suite);
 }
