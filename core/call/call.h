@@ -272,6 +272,7 @@ struct llm_call {
 
     struct llm_series *series;         // where it is counted as under way; NULL: it is not
     struct llm_series *series_now;     // of the last attempt
+    struct llm_series *series_hint;    // of the call before in this memory: mostly it is the same one
     llm_str observed[2];               // provider and model of series_now
     bool observed_move;                // that the call goes elsewhere was told
     struct llm_recorder_use *recorder; // NULL: no ledger

@@ -290,8 +290,14 @@ static void span_end(struct llm_call *call, llm_status status) {
 static void observe_route(struct llm_call *call) {
     call->observed[0] = call->route.provider->name;
     call->observed[1] = call->route.provider_model;
-    call->series_now = llm_metrics_series(master_of(call)->metrics, call->observed[0],
-                                          call->job_args.operation, call->observed[1]);
+    struct llm_series *series = call->series_hint;
+    if (series == NULL || !llm_str_eq(series->model, call->observed[1]) ||
+        !llm_str_eq(series->provider, call->observed[0]) ||
+        !llm_str_eq(series->operation, call->job_args.operation)) {
+        series = llm_metrics_series(master_of(call)->metrics, call->observed[0], call->job_args.operation,
+                                    call->observed[1]);
+    }
+    call->series_now = call->series_hint = series;
 }
 
 void llm_call_observe_start(struct llm_call *call) {
