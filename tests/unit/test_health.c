@@ -69,6 +69,33 @@ START_TEST(a_name_is_found_again) {
 }
 END_TEST
 
+// A thousand reloads find what is there; attempts need no memory at all.
+START_TEST(what_is_there_needs_no_memory) {
+    static const struct llm_breaker_settings breaker = LLM_BREAKER_SETTINGS_INIT;
+    static const struct llm_retry_budget_settings budget = LLM_RETRY_BUDGET_SETTINGS_INIT;
+    struct llm_health_entry *keys[2] = {a, llm_health_get(health, LLM_STR("a"), LLM_STR("a#2"))};
+    struct llm_health_target *target = llm_health_target(health, LLM_STR("a"), LLM_STR("m"));
+    struct llm_health_view view;
+    const size_t before = fail_alloc_count();
+    for (uint64_t i = 0; i < 1000; i++) {
+        struct llm_health_ticket ticket;
+        uint64_t wait_ms = 0;
+        llm_health_configure(health, &breaker, &budget);
+        (void)llm_health_get(health, LLM_STR("a"), LLM_STR("a#2"));
+        (void)llm_health_target(health, LLM_STR("a"), LLM_STR("m"));
+        struct llm_health_entry *key = keys[llm_health_pick(keys, 2, i)];
+        llm_health_deposit(key, i);
+        (void)llm_health_score(key, target, i);
+        (void)llm_health_enter(key, target, i, &ticket, &wait_ms);
+        llm_health_leave(&ticket, i, i % 3 == 0 ? LLM_E_SERVER : LLM_OK, 1, -1);
+        (void)llm_health_withdraw(key, i);
+        llm_health_view(key, i, &view);
+    }
+    const size_t count = fail_alloc_count() - before;
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
 START_TEST(every_allocation_may_fail) {
     for (size_t n = 0;; n++) {
         fail_alloc_after(n);
@@ -537,6 +564,7 @@ int main(void) {
     TCase *tests = tcase_create("health");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_name_is_found_again);
+    tcase_add_test(tests, what_is_there_needs_no_memory);
     tcase_add_test(tests, every_allocation_may_fail);
     tcase_add_loop_test(tests, an_outcome_speaks_of_the_provider_or_the_key, 0, CHECK_ROWS(outcomes));
     tcase_add_test(tests, a_breaker_is_the_providers_and_not_the_keys);
