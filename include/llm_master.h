@@ -522,6 +522,9 @@ LLM_API const char *llm_response_get(const llm_response *response, const char *f
 LLM_API int64_t llm_response_latency_us(const llm_response *response);
 LLM_API int64_t llm_response_first_token_us(const llm_response *response);
 
+/* [any] How many attempts it took: tries, fall-backs and hedges, those too that a limit refused. */
+LLM_API size_t llm_response_attempts(const llm_response *response);
+
 /* [any] Blobs (images, audio, ...), by position 0, 1, ...  Gives 0 when there is none there.  ret_blob->size must be set.  data or url is set. */
 typedef struct llm_blob {
     uint32_t size;

@@ -471,6 +471,14 @@ int64_t llm_response_first_token_us(const llm_response *r) {
     return r->first_us != 0 ? (int64_t)(r->first_us - r->start_us) : -1;
 }
 
+size_t llm_response_attempts(const llm_response *r) {
+    size_t n = 0;
+    for (const struct llm_attempt *a = r->attempts; a != NULL; a = a->next) {
+        n++;
+    }
+    return n;
+}
+
 int llm_response_blob(const llm_response *r, size_t position, llm_blob *ret) {
     if (position >= r->n_blobs || ret == NULL || ret->size < sizeof *ret) {
         return 0;

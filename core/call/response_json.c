@@ -254,6 +254,22 @@ static void write_reuse(llm_json_writer *w, const struct llm_response *r) {
     llm_json_object_end(w);
 }
 
+static void write_attempt_facts(llm_json_writer *w, const struct llm_attempt *a) {
+    char text[32];
+    member_if(w, "key", a->key);
+    if (a->waited_ms > 0) {
+        count(w, "waited_ms", a->waited_ms);
+    }
+    if (a->hedge) {
+        llm_json_name(w, "hedge");
+        llm_json_boolean(w, true);
+    }
+    if (a->cost >= 0) {
+        llm_json_name(w, "cost_usd");
+        llm_json_cstring(w, llm_price_format(a->cost, text));
+    }
+}
+
 static void write_attempts(llm_json_writer *w, const struct llm_response *r) {
     llm_json_name(w, "attempts");
     llm_json_array(w);
@@ -265,6 +281,7 @@ static void write_attempts(llm_json_writer *w, const struct llm_response *r) {
         llm_json_cstring(w, llm_status_name(a->status));
         count(w, "http_status", a->http_status != 0 ? (int64_t)a->http_status : -1);
         milliseconds(w, "ms", (int64_t)a->us);
+        write_attempt_facts(w, a);
         llm_json_object_end(w);
     }
     llm_json_array_end(w);

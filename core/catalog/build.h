@@ -97,4 +97,8 @@ llm_status llm_models_build(struct llm_build *build, struct llm_provider *provid
 // The names of a snapshot.  LLM_E_NOMEM.
 llm_status llm_route_index(struct llm_build *build);
 
+// The models that the settings' routes name: an unknown one is told among what was refused; what a route chooses by latency gets a
+// place for it.  LLM_E_NOMEM.
+llm_status llm_routes_look_up(struct llm_build *build);
+
 #endif

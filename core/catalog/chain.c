@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "catalog/build.h"
 
 struct maker {
     struct llm_snapshot *snapshot;
@@ -83,8 +84,12 @@ static void by_weight(const struct llm_route_rule *rule, uint64_t *random, size_
 }
 
 static uint64_t score(const struct maker *m, const struct llm_target *target) {
-    (void)m;
-    return target->used ? UINT64_MAX : 0;
+    if (target->used || target->route.provider->keys[0].health == NULL) {
+        return target->used ? UINT64_MAX : 0;
+    }
+    const struct llm_model *model = target->route.model;
+    return llm_health_score(target->route.provider->keys[0].health, model != NULL ? model->health : NULL,
+                            m->wish->now_us);
 }
 
 // The better one of two taken at random goes first: enough to keep away from the slow ones, without a stampede to the best.
@@ -226,4 +231,43 @@ llm_status llm_snapshot_chain(struct llm_snapshot *snapshot, const struct llm_ch
     chain.has_hedge = rule != NULL && rule->has_hedge;
     *ret = chain;
     return LLM_OK;
+}
+
+// ---- while the snapshot is made --------------------------------------------------------------------------------------
+
+static llm_status check_model(struct llm_build *build, const struct llm_route_rule *rule, llm_str name) {
+    struct llm_snapshot *s = build->snapshot;
+    struct llm_route route = {0};
+    llm_error err = LLM_ERROR_INIT;
+    const llm_str meant = unalias(&s->settings, name);
+    if (llm_routes_find(&s->settings, meant) != NULL && !llm_str_eq(meant, rule->name)) {
+        return LLM_OK;
+    }
+    const llm_status status = llm_snapshot_route(s, meant, (llm_str){NULL, 0}, NULL, &route, &err);
+    if (status == LLM_E_NOT_FOUND) {
+        const llm_str reason =
+            llm_arena_format(&s->arena, "routes.%.*s: %s", LLM_FMT(rule->name), err.message);
+        return reason.ptr != NULL ? llm_build_refuse(build, rule->origin, reason)
+                                  : llm_build_no_memory(build);
+    }
+    if (status == LLM_OK && rule->choice == LLM_ROUTE_LATENCY && route.model != NULL && s->health != NULL) {
+        struct llm_model *model = &s->models[route.model - s->models];
+        model->health = llm_health_target(s->health, route.provider->name, model->id);
+        return model->health != NULL ? LLM_OK : llm_build_no_memory(build);
+    }
+    return status == LLM_E_NOMEM ? llm_build_no_memory(build) : LLM_OK;
+}
+
+llm_status llm_routes_look_up(struct llm_build *build) {
+    const struct llm_settings *settings = &build->snapshot->settings;
+    llm_status status = LLM_OK;
+    for (size_t i = 0; i < settings->n_routes; i++) {
+        const struct llm_route_rule *rule = &settings->routes[i];
+        for (size_t k = 0; status == LLM_OK && k < rule->n_targets + rule->n_fallbacks; k++) {
+            status = check_model(build, rule,
+                                 k < rule->n_targets ? rule->targets[k].model
+                                                     : rule->fallbacks[k - rule->n_targets].model);
+        }
+    }
+    return status;
 }

@@ -97,6 +97,7 @@ static llm_status fill(struct llm_snapshot *s, llm_error *err) {
     status = status == LLM_OK ? add_providers(&build) : status;
     status = status == LLM_OK ? finish_providers(&build) : status;
     status = status == LLM_OK ? llm_route_index(&build) : status;
+    status = status == LLM_OK ? llm_routes_look_up(&build) : status;
     llm_build_done(&build);
     return status;
 }

@@ -30,7 +30,7 @@ void cli_call_done(struct cli_call *call);
 bool cli_call_json(const struct cli_call *call, const char *const *paths, size_t n_paths,
                    struct host_text *ret);
 
-// "MODEL via PROVIDER | 12 in (0 cached) + 34 out | $0.0000222 | 0.41 s, first token 0.12 s" on standard error, when it is a
+// "MODEL via PROVIDER | 12 in (0 cached) + 34 out | $0.0000222 | 0.41 s, first token 0.12 s | 2 attempts" on standard error, when it is a
 // terminal or -u was given, and not with -q.
 void cli_facts(struct cli *cli, const llm_response *response);
 

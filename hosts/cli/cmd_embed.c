@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "body.h"
 #include "call.h"
+#include "wishes.h"
 
 static const struct cli_option options[] = {
     {'m', "model", "MODEL", "a name, an alias, or PROVIDER/MODEL"},
     {'p', "param", "NAME=VALUE",
      "a member of the request: JSON where it is JSON, else text; may be repeated"},
     {0, "json", NULL, "print the whole response as JSON, failures too"},
+    CLI_WISHES,
 };
 
 struct embed {
@@ -15,6 +17,7 @@ struct embed {
     size_t n_texts;
     struct cli_params params;
     struct host_text texts, body; // texts: JSON strings, separated by commas
+    struct cli_wishes wishes;
 };
 
 static int read_args(struct embed *embed, struct cli_args *args) {
@@ -26,6 +29,13 @@ static int read_args(struct embed *embed, struct cli_args *args) {
         if (found == CLI_ARG_BAD) {
             return CLI_USAGE;
         }
+        int status = CLI_OK;
+        if (found == CLI_ARG_OPTION && cli_wishes_take(&embed->wishes, args, &status)) {
+            if (status != CLI_OK) {
+                return status;
+            }
+            continue;
+        }
         if (found == CLI_ARG_OPERAND) {
             llm_json_writer w = llm_json_writer_to(host_text_sink, &embed->texts);
             host_text_text(&embed->texts, embed->n_texts++ > 0 ? "," : "");
@@ -35,7 +45,7 @@ static int read_args(struct embed *embed, struct cli_args *args) {
         } else if (cli_is(args, "json")) {
             embed->json = true;
         } else {
-            const int status = cli_params_add(&embed->params, args);
+            status = cli_params_add(&embed->params, args);
             if (status != CLI_OK) {
                 return status;
             }
@@ -101,6 +111,7 @@ static int run(struct cli *cli, struct cli_args *args) {
         call.args.operation = "embeddings";
         call.args.model = embed.model;
         call.args.body = host_text_str(&embed.body);
+        cli_wishes_put(&embed.wishes, &call.args);
         status = cli_call_run(&call);
         if (status == CLI_OK && cli_call_json(&call, NULL, 0, &json)) {
             print(&embed, cli, host_text_str(&json));

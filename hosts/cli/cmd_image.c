@@ -2,6 +2,7 @@
 #include "body.h"
 #include "call.h"
 #include "files.h"
+#include "wishes.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ static const struct cli_option options[] = {
     {'f', "force", NULL, "overwrite a file that is there"},
     {0, "operation", "NAME", "image; image.edit (with -a); image.vectorize, image.upscale, ..."},
     {0, "json", NULL, "print the whole response as JSON, failures too"},
+    CLI_WISHES,
 };
 
 struct image {
@@ -25,9 +27,14 @@ struct image {
     struct cli_params params;
     struct cli_attachments attachments;
     struct host_text body;
+    struct cli_wishes wishes;
 };
 
 static int read_option(struct image *image, struct cli_args *args) {
+    int status;
+    if (cli_wishes_take(&image->wishes, args, &status)) {
+        return status;
+    }
     if (cli_is(args, "model")) {
         image->model = args->value;
     } else if (cli_is(args, "param")) {
@@ -241,6 +248,7 @@ static int ask(struct image *image, struct cli *cli) {
     call.args.body = host_text_str(&image->body);
     call.args.attachments = call.args.n_attachments > 0 ? pictures : NULL;
     call.say_model = image->model == NULL;
+    cli_wishes_put(&image->wishes, &call.args);
     status = cli_call_run(&call);
     status = status == CLI_OK ? finish(image, &call) : status;
     cli_call_done(&call);

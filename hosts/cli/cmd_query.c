@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "body.h"
 #include "call.h"
+#include "wishes.h"
 
 static const struct cli_option options[] = {
     {'m', "model", "MODEL", "a name, an alias, or PROVIDER/MODEL"},
@@ -11,6 +12,7 @@ static const struct cli_option options[] = {
     {0, "schema", "FILE", "the answer is JSON of this JSON Schema"},
     {0, "json", NULL, "print the whole response as JSON, failures too"},
     {0, "no-stream", NULL, "ask for the answer in one piece"},
+    CLI_WISHES,
 };
 
 struct query {
@@ -19,9 +21,14 @@ struct query {
     struct cli_params params;
     struct cli_attachments attachments;
     struct host_text prompt, schema, body;
+    struct cli_wishes wishes;
 };
 
 static int read_option(struct query *query, struct cli_args *args) {
+    int status;
+    if (cli_wishes_take(&query->wishes, args, &status)) {
+        return status;
+    }
     if (cli_is(args, "model")) {
         query->model = args->value;
     } else if (cli_is(args, "system")) {
@@ -188,6 +195,7 @@ static int ask(struct query *query, struct cli *cli) {
     call.args.body = host_text_str(&query->body);
     call.args.flags = query->no_stream ? 0 : LLM_QUERY_STREAM;
     call.say_model = query->model == NULL && !has_default(cli);
+    cli_wishes_put(&query->wishes, &call.args);
     int status = cli_call_run(&call);
     if (status == CLI_OK && query->json) {
         if (cli_call_json(&call, NULL, 0, &json)) {

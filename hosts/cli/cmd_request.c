@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "call.h"
+#include "wishes.h"
 
 static const struct cli_option options[] = {
     {'m', "model", "MODEL", "instead of the body's \"model\""},
     {0, "provider", "NAME", "instead of the one that the model leads to"},
     {0, "format", "F", "the format of the body, such as openai.chat"},
     {0, "raw", NULL, "the provider's answer too, as it came, under \"raw\""},
+    CLI_WISHES,
 };
 
 struct request {
     const char *model, *provider, *format, *operation, *file;
     bool raw;
     struct host_text body;
+    struct cli_wishes wishes;
 };
 
 static int read_args(struct request *request, struct cli_args *args) {
@@ -22,6 +25,13 @@ static int read_args(struct request *request, struct cli_args *args) {
         }
         if (found == CLI_ARG_BAD) {
             return CLI_USAGE;
+        }
+        int status = CLI_OK;
+        if (found == CLI_ARG_OPTION && cli_wishes_take(&request->wishes, args, &status)) {
+            if (status != CLI_OK) {
+                return status;
+            }
+            continue;
         }
         if (found == CLI_ARG_OPERAND && request->operation == NULL) {
             request->operation = args->value;
@@ -82,6 +92,7 @@ static int ask(struct request *request, struct cli *cli) {
     call.args.format = request->format;
     call.args.body = llm_json_value(host_text_str(&request->body));
     call.args.flags = (stream ? LLM_QUERY_STREAM : 0) | (request->raw ? LLM_QUERY_RAW : 0);
+    cli_wishes_put(&request->wishes, &call.args);
     const int status = cli_call_run(&call);
     if (status == CLI_OK && cli_call_json(&call, NULL, 0, &json)) {
         cli_print_json(cli, host_text_str(&json));

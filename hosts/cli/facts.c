@@ -89,6 +89,12 @@ void cli_facts(struct cli *cli, const llm_response *response) {
         host_text_text(&line, ", first token ");
         add_seconds(&line, first_us);
     }
+    const size_t attempts = llm_response_attempts(response);
+    if (attempts > 1) {
+        host_text_text(&line, " | ");
+        host_text_number(&line, attempts);
+        host_text_text(&line, " attempts");
+    }
     fflush(cli->out.file);
     term_style(&cli->err, "2");
     term_write(&cli->err, line.ptr, line.failed ? 0 : line.len);

@@ -28,7 +28,7 @@ _llm_master() {
         esac
     done
     case $before in
-    -m | --model) mapfile -t COMPREPLY < <(compgen -W "$(_llm_master_names models)" -- "$word") && return ;;
+    -m | --model | --fallback) mapfile -t COMPREPLY < <(compgen -W "$(_llm_master_names models)" -- "$word") && return ;;
     --provider) mapfile -t COMPREPLY < <(compgen -W "$(_llm_master_names providers)" -- "$word") && return ;;
     --split) mapfile -t COMPREPLY < <(compgen -W 'whole bytes' -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'openai.chat openai.responses anthropic.messages' -- "$word") && return ;;
@@ -37,15 +37,15 @@ _llm_master() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    -s | --system | -p | --param | --listen | --chunks | --delay | --operation) return ;;
+    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --operation) return ;;
     esac
     local options=''
     case $command in
     '') options="$program --version $commands" ;;
-    query) options='--model --system --param --attach --schema --json --no-stream' ;;
-    image) options='--model --param --attach --output --force --operation --json' ;;
-    embed) options='--model --param --json' ;;
-    request) options='--model --provider --format --raw' ;;
+    query) options='--model --system --param --attach --schema --json --no-stream --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
+    image) options='--model --param --attach --output --force --operation --json --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
+    embed) options='--model --param --json --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
+    request) options='--model --provider --format --raw --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     models) options='--provider --json' ;;
     keys) options='--provider --json' ;;
     providers | doctor) options='--json' ;;

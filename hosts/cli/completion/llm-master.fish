@@ -64,6 +64,11 @@ complete -c llm-master -n '__llm_master_is query image embed request' -s m -l mo
 complete -c llm-master -n '__llm_master_is query image embed' -s p -l param -x -d 'a member of the request, NAME=VALUE'
 complete -c llm-master -n '__llm_master_is query image embed models providers keys plugins config doctor' -l json -d JSON
 complete -c llm-master -n '__llm_master_is query image' -s a -l attach -r -F -d 'something to look at'
+complete -c llm-master -n '__llm_master_is query image embed request' -l tag -x -d 'who asks'
+complete -c llm-master -n '__llm_master_is query image embed request' -l fallback -x -a '(__llm_master_models)' -d 'a model to ask when this one fails'
+complete -c llm-master -n '__llm_master_is query image embed request' -l no-fallback -d 'no other model or provider'
+complete -c llm-master -n '__llm_master_is query image embed request' -l max-attempts -x -d 'tries over all models'
+complete -c llm-master -n '__llm_master_is query image embed request' -l hedge-ms -x -d 'ask again elsewhere when no output came by then'
 complete -c llm-master -n '__llm_master_is query' -s s -l system -x -d 'the system message'
 complete -c llm-master -n '__llm_master_is query' -l schema -r -F -d 'a JSON Schema'
 complete -c llm-master -n '__llm_master_is query' -l no-stream -d 'in one piece'
