@@ -504,12 +504,12 @@ static const struct {
     {"fall-back", "[{" ALWAYS "\"reply\":{\"status\":401}},%B]", false, true},
     {"retry, stream",
      "[{" TWICE "\"reply\":{\"status\":503}},{\"reply\":{\"sse\":[{\"choices\":[{\"index\":0,\"delta\":{"
-                "\"content\":\"x\"}}]},"
+     "\"content\":\"x\"}}]},"
      "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]},\"[DONE]\"]}}]",
      true, false},
     {"fall-back, stream",
      "[{" ALWAYS "\"reply\":{\"status\":401}},{\"reply\":{\"sse\":[{\"choices\":[{\"index\":0,\"delta\":{"
-                 "\"content\":\"x\"}}]},"
+     "\"content\":\"x\"}}]},"
      "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]},\"[DONE]\"]}}]",
      true, true},
 };
