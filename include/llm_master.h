@@ -320,7 +320,8 @@ LLM_API llm_status llm_master_usage(llm_master *master, const llm_usage_args *ar
 
 /* ---- a query ------------------------------------------------------------------------------------- */
 
-#define LLM_EVENT_START 0u    /* first byte of an answer: provider and model are known */
+#define LLM_EVENT_START                                                                                      \
+    0u /* an answer begins: provider and model are known; again when another attempt takes over */
 #define LLM_EVENT_TEXT 1u     /* text; channel */
 #define LLM_EVENT_TOOL 2u     /* a fragment of tool call `index`: id, name (when new), text = arguments */
 #define LLM_EVENT_BLOB 3u     /* blob `index`: mime, data (decoded), last; or url in text */

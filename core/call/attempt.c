@@ -12,6 +12,9 @@
 static void over(struct llm_call *call, llm_status outcome) {
     call->exchange = NULL;
     call->stopped = true;
+    if (call->lost) { // nobody asks what became of it
+        return;
+    }
     call->outcome = outcome;
     llm_call_debug_over(call);
     call->phase = LLM_PHASE_NONE;
@@ -87,6 +90,9 @@ static llm_status keep_head(struct llm_call *call, const llm_header *headers, si
 
 static llm_status on_head(void *ctx, uint32_t http_status, const llm_header *headers, size_t n) {
     struct llm_call *call = ctx;
+    if (call->lost) {
+        return LLM_E_CANCELLED;
+    }
     call->http_status = http_status;
     call->answer_is_2xx = http_status >= 200 && http_status < 300;
     call->first_byte_us = call->first_byte_us != 0 ? call->first_byte_us : llm_clock_us();
@@ -142,6 +148,9 @@ static llm_status feed(struct llm_call *call, const void *p, size_t n) {
 
 static llm_status on_data(void *ctx, const void *p, size_t n) {
     struct llm_call *call = ctx;
+    if (call->lost) {
+        return LLM_E_CANCELLED;
+    }
     const llm_status status = feed(call, p, n);
     if (status == LLM_OK) {
         return LLM_OK;
@@ -217,6 +226,9 @@ static void on_end(void *ctx, llm_status transport, const struct llm_http_end *e
         return;
     }
     call->exchange = NULL;
+    if (call->lost) {
+        return;
+    }
     call->final = end->untrusted;
     if (!end->sent && call->stage == LLM_STAGE_SENT) {
         call->stage = LLM_STAGE_NONE;
@@ -264,7 +276,10 @@ static bool begin(struct llm_call *call) {
     struct llm_health_entry *health = call->key->health;
     const uint64_t now_us = llm_clock_us();
     uint64_t wait_ms = 0;
-    if (!llm_call_tried(call, call->route.provider)) {
+    const struct llm_call *other = call->racing;
+    if (!llm_call_tried(call, call->route.provider) &&
+        (other == NULL ||
+         (other->route.provider != call->route.provider && !llm_call_tried(other, call->route.provider)))) {
         llm_health_deposit(health, now_us);
     }
     const struct llm_model *model = call->route.model;
@@ -277,7 +292,11 @@ static bool begin(struct llm_call *call) {
     }
     call->counted = true;
     call->attempts++;
+    if (call->racing != NULL) {
+        call->racing->attempts++;
+    }
     call->attempt_us = now_us;
+    llm_call_hedge_arm(call);
     return true;
 }
 

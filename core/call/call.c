@@ -29,6 +29,9 @@ void llm_call_advance(struct llm_call *call) {
     if (atomic_load(&call->cancel_asked) && !is_settling(call)) {
         llm_call_abort(call, LLM_E_CANCELLED);
     }
+    if (call->lost && call->racing == NULL) {
+        llm_call_hedge_yield(call);
+    }
     while (call->step < LLM_STEP_PAUSE) {
         const enum llm_step_name next = steps[call->step](call);
         // A step that pauses has said in call->step where it goes on; a callback may have freed or aborted the call meanwhile.
@@ -43,6 +46,7 @@ void llm_call_abort(struct llm_call *call, llm_status status) {
     if (is_settling(call)) {
         return;
     }
+    llm_call_hedge_stop(call);
     if (call->exchange != NULL) {
         llm_exchange_stop(call->exchange, false);
         call->exchange = NULL;

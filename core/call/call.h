@@ -224,10 +224,17 @@ struct llm_call {
     int64_t spent;                  // on the attempts so far, pico-USD
     uint32_t spent_source;          // LLM_COST_*
     enum llm_stage stage;           // of this attempt
-    uint32_t advice;                // LLM_RETRY_* of its failure
-    bool final;                     // the failure stays
-    bool impatient;                 // the caller's time-outs are shorter than the settings'
-    uint64_t asked_us;              // when this attempt was decided on; it begins at attempt_us
+    // A second attempt that races this one (hedge.c), and, in that one, what it races.
+    struct llm_call *racer, *racing;
+    bool lost, won;      // the other one gave output first; the racer did
+    bool held;           // this attempt failed while the racer runs: decided on when that has failed too
+    size_t racer_target; // of the call's chain
+    uint32_t hedge_ms;   // 0: never
+    struct llm_timer hedge_timer;
+    uint32_t advice;   // LLM_RETRY_* of its failure
+    bool final;        // the failure stays
+    bool impatient;    // the caller's time-outs are shorter than the settings'
+    uint64_t asked_us; // when this attempt was decided on; it begins at attempt_us
 
     struct llm_route route;
     const struct llm_provider_key *key; // of this attempt
@@ -377,6 +384,28 @@ void llm_call_close_job(struct llm_call *call);
 // The verbs of a call, bound to it once.
 void llm_sink_bind(struct llm_call *call);    // call->out_verbs
 void llm_request_bind(struct llm_call *call); // call->request_verbs
+
+// The event goes to the host: what llm_call_emit() does when no other attempt is in its way.
+llm_status llm_call_give(struct llm_call *call, llm_event *event);
+// Keep a copy of an event with the call; give those that a racer kept to its call.
+llm_status llm_call_enqueue(struct llm_call *call, const llm_event *event);
+llm_status llm_call_flush(struct llm_call *racer, struct llm_call *call);
+
+// Hedge (hedge.c).
+void llm_call_hedge_arm(struct llm_call *call); // the first attempt begins
+llm_status llm_call_hedge_event(struct llm_call *racer, llm_event *event,
+                                bool binds);                    // the racer says something
+void llm_call_hedge_lose(struct llm_call *call);                // the call gives output: its racer has lost
+void llm_call_hedge_yield(struct llm_call *call);               // the racer has won: end this attempt
+enum llm_step_name llm_call_hedge_over(struct llm_call *racer); // the racer is over: ENDED
+void llm_call_hedge_stop(struct llm_call *call); // no race any more; the racer is over when it returns
+
+// A call's memory, from the pool or new; and back.
+struct llm_call *llm_call_take(struct llm_loop *loop);
+void llm_call_drop(struct llm_call *call);
+// Into the loop's list; out of it and released, when nothing of it is on the stack.
+void llm_loop_list(struct llm_call *call);
+void llm_loop_bury(struct llm_call *call);
 
 // Start a new draft; its memory is kept.
 void llm_request_reset(struct llm_call *call);

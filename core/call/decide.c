@@ -76,7 +76,22 @@ enum llm_step_name llm_call_decide(struct llm_call *call) {
         call->outcome =
             llm_call_fail(call, LLM_E_LIMIT, "the job is not done after %u exchanges", LLM_MAX_STEPS);
     }
+    if (call->lost && call->racer != NULL) { // the other attempt is the answer
+        call->step = LLM_STEP_PAUSE;
+        return LLM_STEP_PAUSE;
+    }
     call->phase = LLM_PHASE_NONE;
     llm_request_wipe(call);
-    return call->outcome < 0 && call->attempt_open ? after_failure(call) : LLM_STEP_SETTLE;
+    const bool failed = call->outcome < 0 && (call->attempt_open || call->held);
+    call->held = false;
+    if (!failed || call->racing != NULL) {
+        return LLM_STEP_SETTLE;
+    }
+    if (call->racer != NULL && !call->told && call->outcome != LLM_E_CANCELLED) {
+        llm_call_attempt_over(call);
+        call->held = true;
+        call->step = LLM_STEP_PAUSE;
+        return LLM_STEP_PAUSE;
+    }
+    return after_failure(call);
 }

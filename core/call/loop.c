@@ -115,7 +115,17 @@ static void enter(struct llm_loop *loop) {
     }
 }
 
-static void bury(struct llm_call *call) {
+void llm_loop_list(struct llm_call *call) {
+    struct llm_loop *loop = call->loop;
+    call->prev = NULL;
+    call->next = loop->calls;
+    if (call->next != NULL) {
+        call->next->prev = call;
+    }
+    loop->calls = call;
+}
+
+void llm_loop_bury(struct llm_call *call) {
     if (!call->freed) {
         call->freed = true;
         llm_call_record_forget(call); // nobody puts it into loop->cancels for that from now on
@@ -200,7 +210,7 @@ void llm_loop_free(llm_loop *loop) {
     for (struct llm_call *call = loop->calls; call != NULL; call = call->next) {
         llm_call_abort(call, LLM_E_CANCELLED);
         llm_call_advance(call);
-        bury(call);
+        llm_loop_bury(call);
     }
     take_attention(loop);
     reap(loop);
@@ -274,7 +284,7 @@ void llm_call_free(llm_call *call) {
     }
     struct llm_loop *loop = call->loop;
     atomic_store(&call->cancel_asked, true);
-    bury(call);
+    llm_loop_bury(call);
     if (loop->depth == 0) {
         enter(loop);
         leave(loop);

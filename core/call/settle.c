@@ -20,9 +20,8 @@ static void price(const struct llm_call *call, struct llm_attempt *attempt) {
 
 // The call's cost is the sum of its attempts'.  The cost of the last one must be known; that of an earlier one which a provider may have
 // charged and did not state is told by a warning.
-static void add_cost(struct llm_call *call, const struct llm_attempt *attempt) {
+static void add_cost(struct llm_call *call, const struct llm_attempt *attempt, bool charged) {
     struct llm_response *r = call->response;
-    const bool charged = call->stage == LLM_STAGE_ANSWER || r->has_usage;
     if (attempt->cost >= 0) {
         const bool fits = call->spent <= INT64_MAX - attempt->cost;
         call->spent = fits ? call->spent + attempt->cost : INT64_MAX;
@@ -74,7 +73,7 @@ static llm_status health_of(const struct llm_call *call) {
 }
 
 void llm_call_attempt_over(struct llm_call *call) {
-    struct llm_response *r = call->response;
+    struct llm_call *whole = call->racing != NULL ? call->racing : call;
     if (!call->attempt_open) {
         return;
     }
@@ -93,11 +92,12 @@ void llm_call_attempt_over(struct llm_call *call) {
                                   .us = call->counted ? (now_us > begin_us ? now_us - begin_us : 1) : 0,
                                   .key = call->route.provider->n_keys > 1 ? call->key->name : (llm_str){0},
                                   .waited_ms = (uint32_t)((begin_us - call->asked_us) / 1000),
+                                  .hedge = call->racing != NULL,
                                   .cost = -1};
     price(call, &attempt);
-    add_cost(call, &attempt);
-    (void)llm_response_add_attempt(r, &attempt);
-    llm_call_observe_attempt(call, &attempt);
+    add_cost(whole, &attempt, call->stage == LLM_STAGE_ANSWER || call->response->has_usage);
+    (void)llm_response_add_attempt(whole->response, &attempt);
+    llm_call_observe_attempt(whole, &attempt);
 }
 
 // Money that nobody stated is not nothing.
@@ -113,6 +113,10 @@ static void warn_of_cost(struct llm_call *call) {
 
 enum llm_step_name llm_call_settle(struct llm_call *call) {
     struct llm_response *r = call->response;
+    if (call->racing != NULL) {
+        return llm_call_hedge_over(call);
+    }
+    llm_call_hedge_stop(call);
     llm_timer_clear(&call->loop->reactor, &call->timer);
     call->phase = LLM_PHASE_NONE;
     call->settled = true;

@@ -24,7 +24,7 @@ static bool copy_text(struct llm_arena *arena, llm_str *s) {
 }
 
 // A copy of the event that lasts until it is pulled.
-static llm_status enqueue(struct llm_call *call, const llm_event *event) {
+llm_status llm_call_enqueue(struct llm_call *call, const llm_event *event) {
     struct llm_arena *arena = &call->queue_arena;
     struct llm_queued *q = llm_arena_new(arena, sizeof *q);
     if (q == NULL) {
@@ -77,6 +77,29 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
     if (!last && atomic_load_explicit(&call->cancel_asked, memory_order_relaxed)) {
         return LLM_E_CANCELLED;
     }
+    if (call->racing != NULL) {
+        return llm_call_hedge_event(call, event, binds(event->type));
+    }
+    if (call->lost && !call->settled) {
+        return LLM_E_CANCELLED;
+    }
+    if (call->racer != NULL && binds(event->type)) {
+        llm_call_hedge_lose(call);
+    }
+    return llm_call_give(call, event);
+}
+
+llm_status llm_call_flush(struct llm_call *racer, struct llm_call *call) {
+    llm_status status = LLM_OK;
+    for (struct llm_queued *q = racer->queue_first; q != NULL && status == LLM_OK; q = q->next) {
+        status = llm_call_give(call, &q->event);
+    }
+    racer->queue_first = racer->queue_last = NULL;
+    return status;
+}
+
+llm_status llm_call_give(struct llm_call *call, llm_event *event) {
+    const bool last = event->type == LLM_EVENT_END || event->type == LLM_EVENT_ERROR;
     struct llm_response *r = call->response;
     event->size = (uint32_t)sizeof *event;
     call->told = call->told || binds(event->type);
@@ -102,7 +125,7 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event) {
         return LLM_OK;
     }
     if (call->delivery == LLM_DELIVER_PULL) {
-        return enqueue(call, event);
+        return llm_call_enqueue(call, event);
     }
     if (call->on_event != NULL) {
         call->busy++;

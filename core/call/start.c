@@ -16,7 +16,7 @@ static llm_str text_or(const char *text, const char *otherwise) {
 
 // ---- memory of a call --------------------------------------------------------------------------------------------
 
-static struct llm_call *call_take(struct llm_loop *loop) {
+struct llm_call *llm_call_take(struct llm_loop *loop) {
     struct llm_call *call = loop->pool;
     if (call != NULL) {
         loop->pool = call->next;
@@ -62,6 +62,8 @@ static void call_clear(struct llm_call *call) {
     call->spent = 0;
     call->spent_source = LLM_COST_UNKNOWN;
     call->stage = LLM_STAGE_NONE;
+    call->racer = call->racing = NULL;
+    call->lost = call->won = call->held = false;
     call->job = NULL;
     call->key = NULL;
     call->instance = NULL;
@@ -98,7 +100,7 @@ static void call_destroy(struct llm_call *call) {
     llm_mem_free(call);
 }
 
-static void call_drop(struct llm_call *call) {
+void llm_call_drop(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     llm_call_record_drop(call);
     llm_response_free(call->response);
@@ -147,7 +149,7 @@ void llm_call_release(struct llm_call *call) {
         call->next->prev = call->prev;
     }
     call->prev = NULL;
-    call_drop(call);
+    llm_call_drop(call);
 }
 
 // ---- the request -------------------------------------------------------------------------------------------------
@@ -303,6 +305,10 @@ static llm_status find_targets(struct llm_call *call, const llm_query_args *args
         }
     }
     const llm_status status = llm_snapshot_chain(call->snapshot, &wish, &call->arena, &call->chain, err);
+    const uint32_t hedge_ms = LLM_HAS(llm_query_args, args, hedge_ms) ? args->hedge_ms : 0;
+    call->hedge_ms = hedge_ms != 0           ? hedge_ms
+                     : call->chain.has_hedge ? call->chain.hedge_ms
+                                             : call->snapshot->settings.retry.hedge_ms;
     return status == LLM_OK ? llm_call_first_target(call, err) : status;
 }
 
@@ -372,7 +378,7 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
         return llm_fail(err, LLM_E_INVALID_REQUEST,
                         "llm_query_args.size is not set: begin it with LLM_QUERY_INIT");
     }
-    struct llm_call *call = call_take(loop);
+    struct llm_call *call = llm_call_take(loop);
     if (call == NULL) {
         return llm_fail(err, LLM_E_NOMEM, "out of memory");
     }
@@ -393,19 +399,14 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
         }
         llm_error_copy(err, &own);
         llm_call_observe_refused(call, &own);
-        call_drop(call);
+        llm_call_drop(call);
         return status;
     }
     call->response->collect = (call->flags & LLM_QUERY_COLLECT) != 0;
     call->total_until_us = call->response->start_us + (uint64_t)call->total_ms * 1000;
     call->asked_us = call->response->start_us;
     call->step = LLM_STEP_REUSE;
-    call->prev = NULL;
-    call->next = loop->calls;
-    if (call->next != NULL) {
-        call->next->prev = call;
-    }
-    loop->calls = call;
+    llm_loop_list(call);
     loop->n_open++;
     llm_loop_queue(call);
     llm_call_observe_start(call);

@@ -37,7 +37,12 @@ static llm_status append(struct maker *m, const struct llm_target *target) {
     }
     list[chain->n_targets++] = *target;
     chain->targets = list;
-    return LLM_OK;
+    llm_str *model = &list[chain->n_targets - 1].route.provider_model; // perhaps the caller's text
+    if (model->ptr == NULL) {
+        return LLM_OK;
+    }
+    *model = llm_arena_dup(m->arena, *model);
+    return model->ptr != NULL ? LLM_OK : LLM_E_NOMEM;
 }
 
 // A model; one that cannot be found is listed with its problem.

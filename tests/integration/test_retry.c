@@ -494,6 +494,126 @@ START_TEST(a_wait_can_be_cancelled) {
 }
 END_TEST
 
+// ---- hedge -----------------------------------------------------------------------------------------------------------
+
+#define SSE(word)                                                                                            \
+    "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" word                                              \
+    "\"}}]},{\"choices\":[{\"index\":0,\"delta\":{},"                                                        \
+    "\"finish_reason\":\"stop\"}]},{\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}" \
+    "},\"[DONE]\""
+
+static const struct {
+    const char *why, *rules;
+    uint32_t hedge_ms;
+    llm_status want;
+    const char *text, *provider;
+    size_t attempts;
+    const char *json;
+} races[] = {
+    {"the second is faster",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"head_delay_ms\":3000,\"sse\":[" SSE(
+         "slow") "]}},"
+                 "{\"reply\":{\"sse\":[" SSE("fast") "]}}]",
+     30, LLM_OK, "fast", "groq", 2, "\"hedge\":true"},
+    {"the first is faster after all",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"head_delay_ms\":150,\"sse\":[" SSE(
+         "first") "]}},"
+                  "{\"reply\":{\"head_delay_ms\":3000,\"sse\":[" SSE("second") "]}}]",
+     30, LLM_OK, "first", "openai", 2, "\"status\":\"cancelled\""},
+    {"there is no need",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"sse\":[" SSE("first") "]}},{\"reply\":{\"sse\":[" SSE(
+         "second") "]}}]",
+     2000, LLM_OK, "first", "openai", 1, "\"status\":\"ok\""},
+    {"the first fails while the second runs",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"head_delay_ms\":80,\"status\":401}},"
+     "{\"reply\":{\"head_delay_ms\":200,\"sse\":[" SSE("second") "]}}]",
+     30, LLM_OK, "second", "groq", 2, "\"status\":\"auth\""},
+    {"the second fails, the first answers",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"head_delay_ms\":200,\"sse\":[" SSE(
+         "first") "]}},"
+                  "{\"reply\":{\"status\":503}}]",
+     30, LLM_OK, "first", "openai", 2, "\"status\":\"overloaded\""},
+    {"both fail",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"head_delay_ms\":80,\"status\":401}},"
+     "{\"reply\":{\"head_delay_ms\":120,\"status\":403}}]",
+     30, LLM_E_AUTH, "", "openai", 2, "\"status\":\"permission\""},
+    {"the head comes, the words do not",
+     "[{\"match\":{\"path\":\"/a/"
+     "*\"},\"reply\":{\"delay_ms\":3000,\"sse\":[{\"choices\":[{\"index\":0,\"delta\":{\"role\":"
+     "\"assistant\"}}]}," SSE("slow") "]}},{\"reply\":{\"sse\":[" SSE("fast") "]}}]",
+     30, LLM_OK, "fast", "groq", 2, "\"hedge\":true"},
+};
+
+START_TEST(a_race) {
+    llm_response *response = NULL;
+    llm_error err = LLM_ERROR_INIT;
+    struct watcher w = {0};
+    begin(races[_i].rules, FAST);
+    llm_query_args args = ask();
+    args.flags = LLM_QUERY_STREAM;
+    args.hedge_ms = races[_i].hedge_ms;
+    args.fallbacks = to_groq;
+    args.on_event = watch;
+    args.ctx = &w;
+    const int64_t start = now_ms();
+    const llm_status got = llm_query(master, &args, &response, &err);
+    ck_assert_msg(got == races[_i].want, "%s: %s: %s", races[_i].why, llm_status_name(got), err.message);
+    ck_assert_int_lt(now_ms() - start, 2500);
+    ck_assert_uint_eq(w.ends, 1);
+    ck_assert_uint_eq(w.behind, 0);
+    ck_assert_str_eq(llm_response_content(response, NULL), races[_i].text);
+    ck_assert_str_eq(llm_response_get(response, "provider"), races[_i].provider);
+    ck_assert_uint_eq(llm_response_attempts(response), races[_i].attempts);
+    ck_assert_msg(strstr(json_of(response), races[_i].json) != NULL, "%s: %s", races[_i].why,
+                  json_of(response));
+    if (got == LLM_OK) {
+        ck_assert_int_eq(llm_response_usage(response)->input_tokens, 10);
+        ck_assert_int_ge(llm_response_cost(response, NULL), 1);
+    }
+    llm_response_free(response);
+    finish();
+}
+END_TEST
+
+// Whenever it is cancelled or freed, and whichever of the two is ahead: one end at most, and nothing is left.
+START_TEST(a_race_may_be_left_at_any_time) {
+    begin(
+        "[{\"match\":{\"path\":\"/a/"
+        "*\"},\"reply\":{\"head_delay_ms\":8,\"delay_ms\":2,\"chunks\":20,\"sse\":[" SSE(
+            "a") "]}},{\"reply\":{\"head_delay_ms\":5,\"delay_ms\":2,\"chunks\":20,\"sse\":[" SSE("b") "]}}]",
+        FAST);
+    llm_loop *loop;
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    for (int i = 0; i < 120; i++) {
+        struct watcher w = {0};
+        llm_call *call;
+        llm_query_args args = ask();
+        args.flags = LLM_QUERY_STREAM | (i % 5 == 4 ? LLM_QUERY_RAW : 0);
+        args.hedge_ms = 1 + (uint32_t)i % 4;
+        args.fallbacks = i % 3 != 2 ? to_groq : NULL;
+        args.on_event = watch;
+        args.ctx = &w;
+        ck_assert_int_eq(llm_call_start(loop, &args, &call, NULL), LLM_OK);
+        const int64_t until = now_ms() + i % 24;
+        while (w.ends == 0 && now_ms() < until) {
+            (void)llm_loop_run(loop, 1);
+        }
+        if (i % 2 == 0) {
+            llm_call_cancel(call);
+            while (w.ends == 0) {
+                (void)llm_loop_run(loop, 10);
+            }
+        }
+        llm_call_free(call);
+        ck_assert_uint_le(w.ends, 1);
+        ck_assert_uint_eq(w.behind, 0);
+    }
+    ck_assert_int_eq(llm_loop_run(loop, 0), 0);
+    llm_loop_free(loop);
+    finish();
+}
+END_TEST
+
 // ---- memory ----------------------------------------------------------------------------------------------------------
 
 static const struct {
@@ -575,6 +695,8 @@ int main(void) {
     tcase_add_test(tcase, a_route_may_hold_its_own_name_and_an_unknown_one);
     tcase_add_test(tcase, a_failed_attempt_that_reported_usage_costs);
     tcase_add_test(tcase, a_wait_can_be_cancelled);
+    tcase_add_loop_test(tcase, a_race, 0, (int)(sizeof races / sizeof races[0]));
+    tcase_add_test(tcase, a_race_may_be_left_at_any_time);
     tcase_add_loop_test(tcase, every_allocation_of_a_call_fails_once, 0,
                         (int)(sizeof shapes / sizeof shapes[0]));
     suite_add_tcase(suite, tcase);
