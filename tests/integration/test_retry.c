@@ -619,23 +619,30 @@ END_TEST
 static const struct {
     const char *why, *rules;
     bool stream, falls;
+    uint32_t hedge_ms;
 } shapes[] = {
-    {"retry", "[{" TWICE "\"reply\":{\"status\":503}},%A]", false, false},
-    {"fall-back", "[{" ALWAYS "\"reply\":{\"status\":401}},%B]", false, true},
+    {"retry", "[{" TWICE "\"reply\":{\"status\":503}},%A]", false, false, 0},
+    {"fall-back", "[{" ALWAYS "\"reply\":{\"status\":401}},%B]", false, true, 0},
     {"retry, stream",
      "[{" TWICE "\"reply\":{\"status\":503}},{\"reply\":{\"sse\":[{\"choices\":[{\"index\":0,\"delta\":{"
      "\"content\":\"x\"}}]},"
      "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]},\"[DONE]\"]}}]",
-     true, false},
+     true, false, 0},
     {"fall-back, stream",
      "[{" ALWAYS "\"reply\":{\"status\":401}},{\"reply\":{\"sse\":[{\"choices\":[{\"index\":0,\"delta\":{"
      "\"content\":\"x\"}}]},"
      "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]},\"[DONE]\"]}}]",
-     true, true},
+     true, true, 0},
+    {"a race",
+     "[{\"match\":{\"path\":\"/a/*\"},\"reply\":{\"head_delay_ms\":60,\"sse\":[" SSE(
+         "a") "]}},"
+              "{\"reply\":{\"sse\":[" SSE("b") "]}}]",
+     true, true, 5},
 };
 
 // Whatever allocation of a call fails: one end event, and nothing behind it.
-static bool once_with_failure(size_t n, bool stream, bool falls, struct watcher *w, llm_status *ret) {
+static bool once_with_failure(size_t n, bool stream, bool falls, uint32_t hedge_ms, struct watcher *w,
+                              llm_status *ret) {
     llm_loop *loop = NULL;
     llm_call *call = NULL;
     llm_query_args args = ask();
@@ -643,6 +650,7 @@ static bool once_with_failure(size_t n, bool stream, bool falls, struct watcher 
     args.flags = LLM_QUERY_COLLECT | (stream ? LLM_QUERY_STREAM : 0);
     args.fallbacks = falls ? to_groq : NULL;
     args.total_timeout_ms = 3000;
+    args.hedge_ms = hedge_ms;
     args.on_event = watch;
     args.ctx = w;
     *ret = llm_loop_new(master, NULL, &loop, NULL);
@@ -663,7 +671,8 @@ START_TEST(every_allocation_of_a_call_fails_once) {
         struct watcher w;
         llm_status status;
         begin(shapes[_i].rules, FAST);
-        const bool failed = once_with_failure(n, shapes[_i].stream, shapes[_i].falls, &w, &status);
+        const bool failed =
+            once_with_failure(n, shapes[_i].stream, shapes[_i].falls, shapes[_i].hedge_ms, &w, &status);
         finish();
         ck_assert_msg(w.ends == (status == LLM_OK ? 1 : 0) && w.behind == 0, "%s %zu: %zu ends, %d",
                       shapes[_i].why, n, w.ends, (int)status);
