@@ -231,10 +231,11 @@ struct llm_call {
     size_t racer_target; // of the call's chain
     uint32_t hedge_ms;   // 0: never
     struct llm_timer hedge_timer;
-    uint32_t advice;   // LLM_RETRY_* of its failure
-    bool final;        // the failure stays
-    bool impatient;    // the caller's time-outs are shorter than the settings'
-    uint64_t asked_us; // when this attempt was decided on; it begins at attempt_us
+    uint32_t advice;      // LLM_RETRY_* of its failure
+    bool final;           // the failure stays
+    bool impatient;       // the caller's time-outs are shorter than the settings'
+    uint64_t back_off_us; // before this attempt
+    uint64_t queued_us;   // for limits before this attempt: of admission.waited_us
 
     struct llm_route route;
     const struct llm_provider_key *key; // of this attempt

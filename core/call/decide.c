@@ -55,7 +55,7 @@ static enum llm_step_name after_failure(struct llm_call *call) {
         verdict = llm_verdict(&failure, settings, call->max_attempts);
     }
     llm_call_observe_verdict(call, &verdict);
-    call->asked_us = now_us;
+    call->back_off_us = verdict.name == LLM_VERDICT_RETRY ? verdict.wait_us : 0;
     switch (verdict.name) {
     case LLM_VERDICT_RETRY:
         return verdict.wait_us == 0 ? LLM_STEP_OPEN

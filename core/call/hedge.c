@@ -61,7 +61,7 @@ static llm_status prepare(struct llm_call *racer, struct llm_call *call, size_t 
     racer->chain.targets[0] = call->chain.targets[target];
     racer->chain.n_targets = 1;
     racer->racer_target = target;
-    racer->response->start_us = racer->asked_us = llm_clock_us();
+    racer->response->start_us = llm_clock_us();
     return llm_call_take_target(racer, 0, &err);
 }
 

@@ -85,13 +85,14 @@ void llm_call_attempt_over(struct llm_call *call) {
     llm_health_leave(&call->ticket, now_us, health_of(call),
                      call->first_byte_us != 0 ? call->first_byte_us - begin_us : 0,
                      wants_wait ? call->error.retry_after_ms : -1);
+    const uint64_t waited_us = call->back_off_us + call->admission.waited_us - call->queued_us;
     struct llm_attempt attempt = {.provider = call->route.provider->name,
                                   .model = call->route.provider_model,
                                   .status = call->outcome < 0 ? call->outcome : LLM_OK,
                                   .http_status = call->http_status,
                                   .us = call->counted ? (now_us > begin_us ? now_us - begin_us : 1) : 0,
                                   .key = call->route.provider->n_keys > 1 ? call->key->name : (llm_str){0},
-                                  .waited_ms = (uint32_t)((begin_us - call->asked_us) / 1000),
+                                  .waited_ms = (uint32_t)(waited_us / 1000),
                                   .hedge = call->racing != NULL,
                                   .cost = -1};
     price(call, &attempt);

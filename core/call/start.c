@@ -64,6 +64,7 @@ static void call_clear(struct llm_call *call) {
     call->stage = LLM_STAGE_NONE;
     call->racer = call->racing = NULL;
     call->lost = call->won = call->held = false;
+    call->back_off_us = 0;
     call->job = NULL;
     call->key = NULL;
     call->instance = NULL;
@@ -404,7 +405,6 @@ llm_status llm_call_new(struct llm_loop *loop, const llm_query_args *args, enum 
     }
     call->response->collect = (call->flags & LLM_QUERY_COLLECT) != 0;
     call->total_until_us = call->response->start_us + (uint64_t)call->total_ms * 1000;
-    call->asked_us = call->response->start_us;
     call->step = LLM_STEP_REUSE;
     llm_loop_list(call);
     loop->n_open++;
@@ -418,6 +418,7 @@ static void begin_attempt(struct llm_call *call) {
     call->attempt_open = true;
     call->counted = false;
     call->attempt_us = call->first_byte_us = 0;
+    call->queued_us = call->admission.waited_us;
     call->outcome = LLM_OK;
     call->error = (llm_error)LLM_ERROR_INIT;
     call->stage = LLM_STAGE_NONE;
