@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -378,6 +379,10 @@ static void judge_ledger(struct tap *tap, const struct soak_load *load, const st
                "%lld there, %lld here", (long long)s->cost_there, (long long)ledger->cost);
 }
 
+static void *no_thread(void *arg) {
+    return arg;
+}
+
 static int soak(const struct options *o, const char *dir) {
     struct tap tap = {0};
     struct soak_load load = {.rate = o->rate, .threads = o->threads, .seed = o->seed};
@@ -388,6 +393,10 @@ static int soak(const struct options *o, const char *dir) {
     (void)snprintf(answers, sizeof answers, "%s/answers.jsonl", dir);
     const pid_t sim = start_sim(answers, url);
     write_providers(dir, url);
+    pthread_t first; // some tools have a thread of their own from the first one on
+    if (pthread_create(&first, NULL, no_thread, NULL) == 0) {
+        (void)pthread_join(first, NULL);
+    }
     const size_t fds = entries("/proc/self/fd"), threads = entries("/proc/self/task");
     load.master = make_master(dir);
     atomic_store(&load.next_key, 1);
