@@ -293,6 +293,9 @@ START_TEST(scripts_that_are_wrong_say_where) {
         {"[{\"reply\":{\"headers\":{\"a\":1}}}]", "s.json:1:27: a string is expected"},
         {"[{\"match\":{\"body\":{\"model\":1}}}]", "s.json:1:20: a JSON pointer begins"},
         {"[{\"match\":{\"nth\":0}}]", "s.json:1:18: a whole number from 1"},
+        {"[{\"match\":{\"every\":0}}]", "s.json:1:20: a whole number from 1"},
+        {"[{\"reply\":{\"raw_head\":\"x\",\"body\":1}}]",
+         "s.json:1:23: \"raw_head\" stands before \"raw\" only"},
         {"[{\"reply\":{\"framing\":\"x\"}}]", "s.json:1:22: one of \"length\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -327,6 +330,7 @@ START_TEST(rules_match_what_they_name) {
         "\"reply\":{\"status\":203}},"
         "{\"match\":{\"path\":\"/n\",\"nth\":2},\"reply\":{\"status\":204}},"
         "{\"match\":{\"path\":\"/n\",\"nth\":[3,4]},\"reply\":{\"status\":205}},"
+        "{\"match\":{\"path\":\"/e\",\"every\":3},\"note\":{\"a\":1},\"reply\":{\"status\":207}},"
         "{\"match\":{\"query\":\"q=*\"},\"reply\":{\"status\":206}}]";
     static const struct {
         const char *method, *path, *body;
@@ -343,6 +347,12 @@ START_TEST(rules_match_what_they_name) {
         {"POST", "/n", "", 205},
         {"POST", "/n", "", 205},
         {"POST", "/n", "", 0},
+        {"POST", "/e", "", 0},
+        {"POST", "/e", "", 0},
+        {"POST", "/e", "", 207},
+        {"POST", "/e", "", 0},
+        {"POST", "/e", "", 0},
+        {"POST", "/e", "", 207},
     };
     struct llm_sim_script *script = NULL;
     llm_error err = LLM_ERROR_INIT;
@@ -377,6 +387,8 @@ START_TEST(bodies_are_built_as_written) {
          "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n"
          "2\r\na\n\r\n|8\r\n{\"x\":1}\n\r\n|2\r\na\n\r\n|8\r\n{\"x\":1}\n\r\n0\r\n\r\n|O"},
         {"{\"raw\":\"HTTP/1.1 200\\r\\n\\r\\nx\"}", "HTTP/1.1 200\r\n\r\nx|C"},
+        {"{\"raw_head\":\"HTTP/1.1 200\\r\\n\",\"raw\":\"a: b\\r\\n\",\"repeat\":2}",
+         "HTTP/1.1 200\r\na: b\r\n|a: b\r\n|C"},
         {"{\"body\":\"hi\",\"fault\":{\"kind\":\"length\",\"by\":5},\"headers\":{\"content-type\":null}}",
          "HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nhi|C"},
         {"{\"body_base64\":\"aGk=\",\"headers\":{\"content-type\":[\"a/b\",\"c/"

@@ -195,6 +195,34 @@ START_TEST(the_log_shows_what_was_sent) {
 }
 END_TEST
 
+// complete: no fault, and its last byte is on its way.
+START_TEST(the_log_of_answers_says_what_came_of_them) {
+    char file[] = "/tmp/sim_answers_XXXXXX", text[2048] = "";
+    ck_assert_int_ge(mkstemp(file), 0);
+    struct llm_sim *sim = started(&(struct llm_sim_options){
+        .rules =
+            "[{\"name\":\"cut\",\"match\":{\"path\":\"/cut\"},\"note\":[1],\"reply\":{\"body\":\"abcdef\","
+            "\"fault\":{\"kind\":\"cut\",\"after\":3}}},{\"name\":\"good\",\"note\":{\"n\":2},\"reply\":{"
+            "\"body\":\"abc\"}}]",
+        .answers_file = file,
+        .answers_key = "/user"});
+    ask(sim, "POST /cut", "{\"user\":\"one\"}");
+    ask(sim, "POST /good", "{\"user\":\"two\"}");
+    ask(sim, "POST /good", "no JSON");
+    llm_sim_free(sim);
+    FILE *in = fopen(file, "r");
+    ck_assert_ptr_nonnull(in);
+    ck_assert_uint_gt(fread(text, 1, sizeof text - 1, in), 0);
+    (void)fclose(in);
+    (void)remove(file);
+    ck_assert_str_eq(
+        text,
+        "{\"n\":1,\"key\":\"one\",\"answer\":\"cut\",\"status\":200,\"complete\":false,\"note\":[1]}\n"
+        "{\"n\":2,\"key\":\"two\",\"answer\":\"good\",\"status\":200,\"complete\":true,\"note\":{\"n\":2}}\n"
+        "{\"n\":3,\"key\":\"\",\"answer\":\"good\",\"status\":200,\"complete\":true,\"note\":{\"n\":2}}\n");
+}
+END_TEST
+
 START_TEST(built_in_answers_speak_the_formats) {
     struct llm_sim *sim = started(&(struct llm_sim_options){0});
     static const struct {
@@ -368,6 +396,7 @@ int main(void) {
     tcase_add_test(tests, a_delay_is_kept_and_others_are_served_meanwhile);
     tcase_add_test(tests, expect_and_chunked_bodies_are_understood);
     tcase_add_test(tests, the_log_shows_what_was_sent);
+    tcase_add_test(tests, the_log_of_answers_says_what_came_of_them);
     tcase_add_test(tests, built_in_answers_speak_the_formats);
     tcase_add_test(tests, recordings_are_found_by_what_was_asked);
     tcase_add_test(tests, what_cannot_be_opened_is_said);
