@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Name servers that lie, hang, or know nothing (rows 28 and 42): getaddrinfo() is this program's own.
+// Name servers that lie, hang, or know nothing (rows 28 and 42): getaddrinfo() is this program's own.  And
+// a listener that never accepts (row 31).
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdatomic.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check_main.h"
 #include "llm_master.h"
@@ -232,6 +234,37 @@ START_TEST(a_look_up_can_be_given_up) {
 }
 END_TEST
 
+// A listener whose queue is full and that never accepts: the kernel answers no more.
+START_TEST(a_listener_that_never_accepts) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int waiting[8];
+    char url[64];
+    llm_error err = LLM_ERROR_INIT;
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, size), 0);
+    ck_assert_int_eq(listen(listener, 0), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    for (int i = 0; i < 8; i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&at, size);
+    }
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/v1", ntohs(at.sin_port));
+    begin(url);
+    const llm_query_args args = {LLM_QUERY_INIT, .model = "gpt-4o-mini", .prompt = "hi",
+                                 .connect_timeout_ms = 300, .max_attempts = 1};
+    const int64_t before = now_ms();
+    ck_assert_int_eq(llm_query(master, &args, NULL, &err), LLM_E_TIMEOUT);
+    ck_assert_int_ge(now_ms() - before, 290);
+    ck_assert_int_lt(now_ms() - before, 10000);
+    finish();
+    for (int i = 0; i < 8; i++) {
+        (void)close(waiting[i]);
+    }
+    (void)close(listener);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("faults_dns");
     TCase *tcase = tcase_create("dns");
@@ -240,6 +273,7 @@ int main(void) {
     tcase_add_test(tcase, a_name_that_nobody_knows);
     tcase_add_test(tcase, a_name_server_that_hangs);
     tcase_add_test(tcase, a_look_up_can_be_given_up);
+    tcase_add_test(tcase, a_listener_that_never_accepts);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
