@@ -176,7 +176,7 @@ static int show_plugin(const struct plugins *plugins, struct cli *cli, llm_str l
 
 // check, diff and bench load a plugin without a core around it: another program does that, in processes of its own.
 static int run_tool(struct cli *cli, struct cli_args *args) {
-    static const char *const places[] = {"../../sdk/check", LLM_LIBEXECDIR};
+    static const char *const places[] = {"../../sdk/check", "../libexec/llm-master", LLM_LIBEXECDIR};
     const char *verb = args->argv[args->at];
     char path[8192], self[4096];
     const char *argv[260] = {"llm-plugin-check"};

@@ -27,7 +27,7 @@ struct scaffold {
     size_t n_operations;
     bool openai, build;
     char upper[NAME_MAX_BYTES + 1];
-    char templates[4096];
+    char templates[4096], headers[4096];
 };
 
 // ---- what was asked for ------------------------------------------------------------------------------------------------
@@ -146,11 +146,18 @@ static bool find_templates(struct scaffold *s) {
     char *slash = strrchr(self, '/');
     if (slash != NULL) {
         *slash = '\0';
-        (void)snprintf(s->templates, sizeof s->templates, "%s/../../sdk/template", self);
-        if (stat(s->templates, &st) == 0) {
-            return true;
+        static const char *const places[] = {
+            "../../sdk/template", "../share/llm-master/template"}; // build tree; moved installation
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            (void)snprintf(s->templates, sizeof s->templates, "%s/%s", self, places[i]);
+            (void)snprintf(s->headers, sizeof s->headers, "%s/%s", self,
+                           i == 0 ? "../../sdk/template/sdk" : "../include");
+            if (stat(s->templates, &st) == 0) {
+                return true;
+            }
         }
     }
+    (void)snprintf(s->headers, sizeof s->headers, "%s", LLM_INCLUDEDIR);
     (void)snprintf(s->templates, sizeof s->templates, "%s", LLM_TEMPLATEDIR);
     return stat(s->templates, &st) == 0;
 }
@@ -310,9 +317,8 @@ static int write_file(struct scaffold *s, const char *from, const char *to_path,
     struct host_text in = {0}, out = {0};
     llm_error err = LLM_ERROR_INIT;
     (void)snprintf(path, sizeof path, "%s/%s", s->templates, from);
-    if (strncmp(from, "sdk/", 4) == 0 &&
-        access(path, R_OK) != 0) { // installed, the headers are where headers are
-        (void)snprintf(path, sizeof path, "%s/%s", LLM_INCLUDEDIR, from + 4);
+    if (strncmp(from, "sdk/", 4) == 0) {
+        (void)snprintf(path, sizeof path, "%s/%s", s->headers, from + 4);
     }
     if (host_text_file(&in, path, &err) != LLM_OK) {
         cli_say_error(s->cli, &err);

@@ -59,7 +59,7 @@ def main():
         t.skip("the tutorial", "make or cc is not installed")
         t.done()
     home = tempfile.mkdtemp(prefix="llm-tutorial-")
-    env = {"PATH": os.path.join(BUILD, "hosts", "cli") + ":" + os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8",
+    env = {"PATH": os.environ.get("LLM_TUTORIAL_BIN", os.path.join(BUILD, "hosts", "cli")) + ":" + os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8",
            "ASAN_OPTIONS": "detect_leaks=0", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")}
     run = subprocess.run(["sh"], input=script(text, free_port()), cwd=home, env=env, capture_output=True, text=True, timeout=240)
     printed = {}

@@ -36,6 +36,45 @@ def compiles(tap, root, environment):
         tap.result(status == 0, f"plugin {name} compiles against the installed header", output)
 
 
+def plugin_outside(tap, root, environment):
+    """A plugin outside the tree: with pkg-config, with CMake, with one line."""
+    source = SOURCE + "/examples/plugins/acme.c"
+    flags = run(["pkg-config", "--cflags", "llm_provider"], env=environment)[1].split()
+    status, output = run(["cc", *PLUGIN_FLAGS, source, *flags, "-o", os.path.join(root, "by_pkg_config.so")])
+    tap.result(status == 0, "a plugin builds with pkg-config --cflags llm_provider", output)
+    prefix = glob.glob(root + "/**/include/llm_provider.h", recursive=True)[0][: -len("/include/llm_provider.h")]
+    status, output = run(["cc", "-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-Wl,-z,defs,-z,now", "-I" + prefix + "/include", source,
+                          "-o", os.path.join(root, "by_line.so")])
+    tap.result(status == 0, "a plugin builds with one line of cc", output)
+    if shutil.which("cmake") is None:
+        tap.skip("a plugin and a program build with CMake", "cmake is not installed")
+    else:
+        project = os.path.join(root, "project")
+        os.makedirs(project)
+        with open(os.path.join(project, "CMakeLists.txt"), "w") as f:
+            f.write(f"""cmake_minimum_required(VERSION 3.16)
+project(outside C)
+find_package(llm_master 0.1 REQUIRED)
+llm_master_add_plugin(by_cmake {source})
+add_executable(hello {SOURCE}/examples/01_hello.c)
+target_compile_definitions(hello PRIVATE _GNU_SOURCE)
+target_link_libraries(hello PRIVATE llm_master::llm_master)
+""")
+        status, output = run(["cmake", "-S", project, "-B", project + "/build", "-DCMAKE_PREFIX_PATH=" + prefix])
+        if status == 0:
+            status, output = run(["cmake", "--build", project + "/build"])
+        tap.result(status == 0 and os.path.exists(project + "/build/by_cmake.so"), "a plugin and a program build with CMake", output[-1500:])
+    for name in ("by_pkg_config.so", "by_line.so", "project/build/by_cmake.so"):
+        path = os.path.join(root, name)
+        if os.path.exists(path):
+            check = glob.glob(root + "/**/llm-plugin-check", recursive=True)[0]
+            status, output = run([check, "--only", "1", "--only", "2", "--only", "13", path])
+            tap.result(status == 0, f"{name} is a plugin", output)
+    exe = glob.glob(f"{root}/**/bin/llm-master", recursive=True)[0]
+    for what in ("template/c/src/codec.c", "template/rust/src/lib.rs"):
+        tap.result(bool(glob.glob(f"{root}/**/share/llm-master/{what}", recursive=True)), what + " is installed", exe)
+
+
 def main():
     tap = Tap()
     root = tempfile.mkdtemp(prefix="llm-master-install-")
@@ -50,10 +89,16 @@ def main():
         configs = glob.glob(root + "/**/pkgconfig", recursive=True)
         environment = {**os.environ, "PKG_CONFIG_PATH": ":".join(configs), "PKG_CONFIG_SYSROOT_DIR": root}
         compiles(tap, root, environment)
+        plugin_outside(tap, root, environment)
         library = os.path.dirname(configs[0]) if configs else root
         status, output = run([glob.glob(f"{root}/**/bin/llm-master", recursive=True)[0], "--help"],
                              env={**os.environ, "LD_LIBRARY_PATH": library})
         tap.result(status == 0 and "query" in output, "the installed llm-master runs", output)
+        programs = os.path.dirname(glob.glob(f"{root}/**/bin/llm-master", recursive=True)[0])
+        status, output = run([sys.executable, SOURCE + "/tests/check/test_tutorial.py"],
+                             env={**os.environ, "LD_LIBRARY_PATH": library, "LLM_TUTORIAL_BIN": programs})
+        tap.result(status == 0, "docs/plugin-tutorial.md works with what is installed", output)
+        tap.result(bool(glob.glob(f"{root}/**/doc/llm-master/plugin-tutorial.md", recursive=True)), "the manual is installed")
     finally:
         shutil.rmtree(root, ignore_errors=True)
     tap.done()
