@@ -93,10 +93,10 @@ static void tell_start(struct llm_call *call) {
     tell(call, LLM_TELL_CALL_START, &facts);
 }
 
-static void tell_attempt(struct llm_call *call, const struct llm_attempt *attempt) {
+static void tell_attempt(struct llm_call *call, const struct llm_attempt *attempt, enum llm_log_event event) {
     struct llm_facts facts;
     const struct llm_attempt *last;
-    if (!llm_master_listens(master_of(call), LLM_TELL_ATTEMPT_END)) {
+    if (!llm_master_listens(master_of(call), event)) {
         return;
     }
     begin(&facts, call, attempt->provider, attempt->model);
@@ -107,7 +107,7 @@ static void tell_attempt(struct llm_call *call, const struct llm_attempt *attemp
     llm_facts_log_number(&facts, LLM_FIELD_DURATION_US, (int64_t)attempt->us);
     number_if(&facts, LLM_FIELD_WAIT_US, (int64_t)attempt->waited_ms * 1000, attempt->waited_ms != 0);
     llm_facts_log_text(&facts, LLM_FIELD_REQUEST_ID, call->response->request_id);
-    tell(call, LLM_TELL_ATTEMPT_END, &facts);
+    tell(call, event, &facts);
 }
 
 static void tell_end(struct llm_call *call, llm_status status) {
@@ -369,8 +369,9 @@ void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *a
     llm_count(&call->series_now->attempts[llm_status_index(attempt->status)], 1);
     if (attempt->hedge) {
         llm_count(&call->series_now->hedges, 1);
+        tell_attempt(call, attempt, LLM_TELL_HEDGE);
     }
-    tell_attempt(call, attempt);
+    tell_attempt(call, attempt, LLM_TELL_ATTEMPT_END);
     if (spans(call)) {
         span_attempt(call, attempt);
     }

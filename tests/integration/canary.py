@@ -95,6 +95,7 @@ class World:
 
     def __init__(self, sim):
         self.sim, self.home = sim, sim.home
+        self.crashed = []
         self.secrets = os.path.join(sim.home, "secrets")  # what is written by the test alone, and not searched
         self.out = os.path.join(sim.home, "out")
         self.tmp = os.path.join(sim.home, "tmp")
@@ -129,6 +130,8 @@ class World:
         """Run it; what it says stands in out/NAME.stdout and out/NAME.stderr."""
         done = subprocess.run([program, *arguments], capture_output=True, stdin=subprocess.DEVNULL if stdin is None else None, input=stdin,
                               env=environment or self.environment, cwd=self.out, timeout=120, check=False)
+        if done.returncode < 0 or done.returncode == 134 or b"Sanitizer" in done.stderr:
+            self.crashed.append(f"{name}: {done.returncode} {done.stderr[:2000]!r}")
         for kind, text in (("stdout", done.stdout), ("stderr", done.stderr)):
             with open(os.path.join(self.out, f"{name}.{kind}"), "wb") as file:
                 file.write(text)
@@ -254,6 +257,7 @@ def main():
         world = World(sim)
         go_through(world, tap)
         wrong_settings(world)
+        tap.result(not world.crashed, "nothing crashed", "\n".join(world.crashed))
         search(world, tap)
     tap.done()
 
