@@ -23,7 +23,7 @@
  * (llm_call_next: until the next call of it).  What an accessor of a response gives is borrowed until
  * llm_response_free().  All *_free functions accept NULL.
  *
- * The library starts no thread (but for plugins that block), installs no signal handler, changes no locale, writes to no
+ * The library starts no thread (but for plugins that block, the ledger and llm_master_watch()), installs no signal handler, changes no locale, writes to no
  * descriptor of the host.  Structs that begin with `size` grow at their end: start them with their *_INIT.
  */
 #ifndef LLM_MASTER_H
@@ -251,8 +251,17 @@ LLM_API llm_status llm_master_new(const llm_master_options *options, llm_master 
  * be are lost, and the log says how many. */
 LLM_API void llm_master_free(llm_master *master);
 
-/* [any] Read everything again; calls under way finish on what they began with.  On failure nothing changes. */
+/* [any] Read everything again; calls under way finish on what they began with, and what was counted stays.  On failure nothing changes.
+ * LLM_E_CONFIG: config.json, or a provider or model file that was not wrong before, is wrong; a plugin that was good is refused now. */
 LLM_API llm_status llm_master_reload(llm_master *master, llm_error *err);
+
+/* [any] From now on reload by itself, a moment after something changed in the plugin, provider or model directories or in config.json: a plugin that is
+ * dropped in works at once.  It also reads everything once at the start.  Starts one thread, which blocks all signals; why a change was not taken
+ * is told to the log, once.  Idempotent.  docs/reload.md.
+ * LLM_E_LIMIT: the kernel's bounds on watches (the message names them), or no descriptor or thread is left.  LLM_E_NOMEM. */
+LLM_API llm_status llm_master_watch(llm_master *master, llm_error *err);
+/* [any] Stop it, and wait for the thread; not from inside the log's function.  llm_master_free() does it too. */
+LLM_API void llm_master_unwatch(llm_master *master);
 
 /* [any] What is known, as one JSON document, NUL-terminated; free with llm_free().
  * what: "models" "models_all" "providers" "keys" "plugins" "config" "doctor" "cache".

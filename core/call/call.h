@@ -49,6 +49,7 @@ struct llm_master {
     struct llm_response_pool *responses;
     struct llm_limits *limits;
     struct llm_reuse *reuse;
+    struct llm_watch *watch;   // guarded by lock; NULL: nobody asked for it
     struct llm_health *health; // of providers and keys; outlives reloads
     struct llm_metrics *metrics;
     struct llm_recorder *recorder; // the ledger
@@ -62,6 +63,9 @@ struct llm_master {
 
 // A reference to the snapshot of now; llm_snapshot_unref().
 struct llm_snapshot *llm_master_snapshot(struct llm_master *master);
+
+// llm_master_reload() that tells a failure to the log only when its message is not `said` (nullable).
+llm_status llm_master_read_again(struct llm_master *master, const char *said, llm_error *err);
 
 static inline bool llm_master_logs(const struct llm_master *master, int32_t level) {
     return master->options.log != NULL && level >= master->options.log_level;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "call/call.h"
 #include "call/recorder.h"
+#include "call/watch.h"
 #include "catalog/update.h"
 
 // ---- what plugins get ----------------------------------------------------------------------------------------------
@@ -206,6 +207,7 @@ void llm_master_free(llm_master *master) {
     if (master == NULL) {
         return;
     }
+    llm_master_unwatch(master);
     free_idle_loops(master);
     llm_recorder_free(master->recorder);
     if (master->snapshot != NULL) {
@@ -233,11 +235,18 @@ struct llm_snapshot *llm_master_snapshot(struct llm_master *master) {
 }
 
 llm_status llm_master_reload(llm_master *master, llm_error *err) {
+    return llm_master_read_again(master, NULL, err);
+}
+
+llm_status llm_master_read_again(struct llm_master *master, const char *said, llm_error *err) {
     struct llm_snapshot *fresh;
     llm_error own = LLM_ERROR_INIT;
     (void)pthread_mutex_lock(&master->reload);
     llm_status status = build(master, &fresh, &own);
-    if (status == LLM_OK && (status = llm_recorder_configure(master->recorder, fresh, &own)) != LLM_OK) {
+    if (status == LLM_OK && (status = llm_snapshot_may_follow(master->snapshot, fresh, &own)) != LLM_OK) {
+        llm_snapshot_unref(fresh);
+    } else if (status == LLM_OK &&
+               (status = llm_recorder_configure(master->recorder, fresh, &own)) != LLM_OK) {
         llm_snapshot_unref(fresh);
     } else if (status == LLM_OK && llm_master_limits(master, fresh) != LLM_OK) {
         llm_snapshot_unref(fresh);
@@ -258,9 +267,41 @@ llm_status llm_master_reload(llm_master *master, llm_error *err) {
     } else {
         llm_error_copy(err, &own);
     }
-    llm_master_observe_reload(master, status == LLM_OK ? NULL : &own);
+    if (status == LLM_OK || said == NULL || strcmp(said, own.message) != 0) {
+        llm_master_observe_reload(master, status == LLM_OK ? NULL : &own);
+    }
     (void)pthread_mutex_unlock(&master->reload);
     return status;
+}
+
+llm_status llm_master_watch(llm_master *master, llm_error *err) {
+    struct llm_watch *watch = NULL;
+    (void)pthread_mutex_lock(&master->lock);
+    const bool has_one = master->watch != NULL;
+    (void)pthread_mutex_unlock(&master->lock);
+    if (has_one) {
+        return LLM_OK;
+    }
+    const llm_status status = llm_watch_new(master, &watch, err);
+    if (status != LLM_OK) {
+        return status;
+    }
+    (void)pthread_mutex_lock(&master->lock);
+    struct llm_watch *const other = master->watch;
+    master->watch = other == NULL ? watch : other;
+    (void)pthread_mutex_unlock(&master->lock);
+    if (other != NULL) {
+        llm_watch_free(watch);
+    }
+    return LLM_OK;
+}
+
+void llm_master_unwatch(llm_master *master) {
+    (void)pthread_mutex_lock(&master->lock);
+    struct llm_watch *watch = master->watch;
+    master->watch = NULL;
+    (void)pthread_mutex_unlock(&master->lock);
+    llm_watch_free(watch);
 }
 
 llm_status llm_master_describe(llm_master *master, const char *what, const char *filter, char **ret_json,

@@ -125,6 +125,10 @@ struct llm_snapshot {
 // `refused`; only the user's own config.json can make this fail.
 llm_status llm_snapshot_new(struct llm_settings *settings, struct llm_plugins *registry,
                             struct llm_health *health, struct llm_snapshot **ret, llm_error *err);
+// May fresh take the place of old, that calls use?  LLM_E_CONFIG: a file that is wrong now and was not listed as wrong before, or a plugin
+// file that was good and is refused now; what one can only lose by is not taken.
+llm_status llm_snapshot_may_follow(const struct llm_snapshot *old, const struct llm_snapshot *fresh,
+                                   llm_error *err);
 struct llm_snapshot *llm_snapshot_ref(struct llm_snapshot *snapshot);
 void llm_snapshot_unref(struct llm_snapshot *snapshot); // the last one frees instances and wipes keys
 
