@@ -41,14 +41,17 @@ static void compress_block(uint32_t state[8], const uint8_t *p) {
         w[i] = w[i - 16] + a + w[i - 7] + b;
     }
     memcpy(s, state, sizeof s);
-    for (size_t i = 0; i < 64; i++) {
-        const uint32_t e = turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25);
-        const uint32_t a = turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22);
-        const uint32_t one = s[7] + e + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-        const uint32_t two = a + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += one;
-        s[0] = one + two;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 64; i += 8) { // the words change places, not their contents
+#pragma GCC unroll 8
+        for (size_t r = 0; r < 8; r++) {
+            const uint32_t e = s[(12 - r) % 8], f = s[(13 - r) % 8], g = s[(14 - r) % 8];
+            const uint32_t a = s[(8 - r) % 8], b = s[(9 - r) % 8], c = s[(10 - r) % 8];
+            const uint32_t one = s[(15 - r) % 8] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) +
+                                 (g ^ (e & (f ^ g))) + k[i + r] + w[i + r];
+            s[(11 - r) % 8] += one;
+            s[(15 - r) % 8] = one + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) | (c & (a | b)));
+        }
     }
     for (size_t i = 0; i < 8; i++) {
         state[i] += s[i];
@@ -83,9 +86,11 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_sha_ni(uint32_t
     for (; n > 0; n--, blocks += 64) {
         const __m128i abef_before = abef, cdgh_before = cdgh;
         __m128i w[4];
+#pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
             w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(blocks + 16 * i)), order);
         }
+#pragma GCC unroll 16
         for (int i = 0; i < 16; i++) { // four rounds each
             __m128i now = w[i & 3];
             if (i >= 4) {

@@ -268,6 +268,40 @@ enum llm_step_name llm_call_admit(struct llm_call *call) {
     return LLM_STEP_DECIDE;
 }
 
+static bool counts_hits(const struct llm_limit *limit) {
+    const bool of_caller =
+        limit->patterns[LLM_LIMIT_TAG].ptr != NULL || (limit->each & 1u << LLM_LIMIT_TAG) != 0;
+    return limit->kind == LLM_LIMIT_REQUESTS && of_caller;
+}
+
+llm_status llm_call_admit_hit(struct llm_call *call) {
+    const struct llm_limit_settings *settings = &call->snapshot->settings.limits;
+    struct llm_limits *limits = call->loop->master->limits;
+    struct llm_wait *wait = &call->admission.wait;
+    llm_str values[LLM_LIMIT_SIDES];
+    const int64_t used[LLM_LIMIT_KINDS] = {[LLM_LIMIT_REQUESTS] = 1};
+    uint64_t at_us = 0;
+    llm_status status = LLM_OK;
+    wait->n_takes = 0;
+    wait->until_us = 0; // it does not wait
+    values_of(call, values);
+    for (size_t i = 0; i < settings->count && status == LLM_OK; i++) {
+        if (counts_hits(&settings->list[i]) && fits(&settings->list[i], values)) {
+            status = llm_limits_want(wait, &settings->list[i], 1);
+        }
+    }
+    if (status == LLM_OK && wait->n_takes > 0) {
+        status = llm_limits_ask(limits, wait, values, &at_us, &call->error);
+        if (status == LLM_OK) {
+            llm_limits_settle(limits, wait, used, false);
+        }
+    }
+    if (status != LLM_OK && call->error.status == LLM_OK) {
+        (void)llm_call_fail(call, status, "out of memory");
+    }
+    return status;
+}
+
 void llm_call_admit_see(struct llm_call *call, const llm_event *event) {
     struct llm_admission *a = &call->admission;
     a->has_usage = a->has_usage || event->type == LLM_EVENT_USAGE;

@@ -325,6 +325,8 @@ enum llm_step_name llm_call_finish(struct llm_call *call);
 void llm_call_attempt_over(struct llm_call *call);
 // What was reserved for the attempt becomes what was used.  Idempotent.
 void llm_call_admit_over(struct llm_call *call);
+// An answer that is known is about to be given: limits on the caller's requests count it.  It does not wait: LLM_E_LIMIT (the error is set).
+llm_status llm_call_admit_hit(struct llm_call *call);
 // Waits no longer: it was cancelled or timed out.  Idempotent.
 void llm_call_admit_cancel(struct llm_call *call);
 // Output or usage that came, for what is settled.

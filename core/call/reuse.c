@@ -104,6 +104,11 @@ static void record(struct llm_call *call) {
 
 static enum llm_step_name give(struct llm_call *call, const struct llm_answer *answer, bool is_shared) {
     struct llm_response *r = call->response;
+    const llm_status allowed = llm_call_admit_hit(call);
+    if (allowed != LLM_OK) {
+        call->outcome = allowed;
+        return LLM_STEP_SETTLE;
+    }
     r->cached = true;
     r->shared = is_shared;
     r->saved_cost = answer->cost;

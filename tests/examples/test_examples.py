@@ -3,8 +3,11 @@
 """Every program of examples/ runs against the simulator and prints what it promises: test_examples.py"""
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 
 BUILD = os.environ["LLM_TEST_BUILD"]
 SOURCE = os.environ["LLM_TEST_SOURCE"]
@@ -36,7 +39,32 @@ CASES = [
     ("06_threads", [MODEL], r"^12 of 12 answered$", None),
     ("07_own_transport", [MODEL], r"(?s)^POST http\S+/chat/completions\n\{.*\}\n1 request, answer: Hello$", None),
     ("09_metrics", [MODEL, "Good day"], r'^llm_master_calls_total\{provider="openai",operation="chat",model="gpt-4o-mini",status="ok"\} 1$', None),
+    ("08_watch", [MODEL], r"^watching$", None),
 ]
+
+
+def drop_in(tap):
+    """A plugin that is copied into the directory of a running program works at once."""
+    with Simulator(BUILD, None, settings={}) as sim, tempfile.TemporaryDirectory() as folder:
+        environment = dict(sim.environment, LLM_MASTER_PLUGIN_PATH=folder)
+        with subprocess.Popen([os.path.join(BUILD, "examples", "08_watch"), "echo-1"], env=environment, text=True, bufsize=1,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
+            first = program.stdout.readline()
+            program.stdin.write("hi\n")
+            before = program.stdout.readline()
+            shutil.copy(os.path.join(BUILD, "tests", "plugins", "echo.so"), os.path.join(folder, "echo.so.new"))
+            os.rename(os.path.join(folder, "echo.so.new"), os.path.join(folder, "echo.so"))
+            after = before
+            until = time.monotonic() + 20
+            while after.startswith("not_found") and time.monotonic() < until:
+                time.sleep(0.05)
+                program.stdin.write("hi\n")
+                after = program.stdout.readline()
+            program.stdin.close()
+            status = program.wait(20)
+        # Nobody listens where this plugin asks: that it says so shows that it runs.
+        good = first == "watching\n" and before.startswith("not_found") and after.startswith("transport") and status == 0
+        tap.result(good, "08_watch takes a plugin that is dropped in", f"{first}{before}{after}exit status {status}")
 
 
 def main():
@@ -53,6 +81,7 @@ def main():
                                   stdin=subprocess.DEVNULL, timeout=60)
         good = done.returncode == 0 and re.search(wanted, done.stdout.strip("\n"), re.M)
         tap.result(good, f"{name} {' '.join(arguments)}", f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
+    drop_in(tap)
     tap.done()
 
 

@@ -183,6 +183,25 @@ START_TEST(another_tenant_gets_nothing) {
 }
 END_TEST
 
+START_TEST(limits_of_a_tag_count_hits) {
+    llm_error err = LLM_ERROR_INIT;
+    llm_query_args args = ask(LLM_QUERY_CACHE);
+    args.tag = "alice";
+    begin_with("{\"limits\":[{\"tag\":\"alice\",\"requests\":3,\"per\":\"hour\"},{\"requests\":2,\"per\":"
+               "\"hour\"}]}");
+    ck_assert_uint_eq(cost_of(&args), 1);
+    ck_assert_uint_eq(cost_of(&args), 0);
+    ck_assert_uint_eq(cost_of(&args), 0);
+    ck_assert_int_eq(llm_query(master, &args, NULL, &err), LLM_E_LIMIT);
+    ck_assert_int_gt(err.retry_after_ms, 0);
+    args.tag = NULL; // the other limit is not the caller's: hits do not count
+    ck_assert_uint_eq(cost_of(&args), 1);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_uint_eq(cost_of(&args), 0);
+    }
+}
+END_TEST
+
 START_TEST(another_question_is_another) {
     llm_query_args args = {LLM_QUERY_INIT, .flags = LLM_QUERY_CACHE, .model = "echo-1"};
     static const struct {
@@ -572,6 +591,7 @@ int main(void) {
     tcase_add_test(tcase, the_second_time_costs_nothing);
     tcase_add_test(tcase, only_who_asks_for_it_gets_it);
     tcase_add_test(tcase, another_tenant_gets_nothing);
+    tcase_add_test(tcase, limits_of_a_tag_count_hits);
     tcase_add_test(tcase, another_question_is_another);
     tcase_add_test(tcase, failures_are_not_kept);
     tcase_add_test(tcase, what_is_too_large_or_too_old_is_not_kept);
