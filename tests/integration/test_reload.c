@@ -390,7 +390,7 @@ START_TEST(reloads_under_load_lose_and_leak_nothing) {
            before.memory_kib, after.memory_kib, after.mappings);
     ck_assert_uint_gt(atomic_load(&asked) - already, 100);
     ck_assert_uint_eq(after.mappings, before.mappings);
-    ck_assert_uint_le(after.fds, before.fds + 16); // at most a loop more for each thread that met another
+    ck_assert_uint_le(after.fds, start.fds + 8 * 4);      // a loop for each thread
     ck_assert_uint_le(after.threads, before.threads + 8); // joined ones are listed for a moment
     ck_assert_uint_le(after.memory_kib, before.memory_kib + ROOM_KIB);
     llm_master_free(master);

@@ -187,8 +187,7 @@ START_TEST(limits_of_a_tag_count_hits) {
     llm_error err = LLM_ERROR_INIT;
     llm_query_args args = ask(LLM_QUERY_CACHE);
     args.tag = "alice";
-    begin_with("{\"limits\":[{\"tag\":\"alice\",\"requests\":3,\"per\":\"hour\"},{\"requests\":2,\"per\":"
-               "\"hour\"}]}");
+    begin_with("{\"limits\":[{\"tag\":\"alice\",\"requests_per_hour\":3},{\"requests_per_hour\":2}]}");
     ck_assert_uint_eq(cost_of(&args), 1);
     ck_assert_uint_eq(cost_of(&args), 0);
     ck_assert_uint_eq(cost_of(&args), 0);
