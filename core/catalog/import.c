@@ -170,6 +170,7 @@ llm_str llm_import_provider(struct llm_import *import, llm_str name) {
     }
     char *copy =
         name.len <= LLM_MAX_PROVIDER_NAME_BYTES ? llm_arena_bytes(&import->arena, name.len + 1) : NULL;
+    import->no_memory |= copy == NULL && name.len <= LLM_MAX_PROVIDER_NAME_BYTES;
     for (size_t i = 0; copy != NULL && i < name.len; i++) {
         const char c = name.ptr[i];
         copy[i] = c == '_' ? '-' : c;
@@ -490,10 +491,13 @@ llm_status llm_import_write(struct llm_import_entry *entry, struct llm_buf *out)
     if (entry->n_rates > 1) {
         qsort(entry->rates, entry->n_rates, sizeof *entry->rates, by_condition);
     }
-    (void)llm_buf_put(out, entry->provider.ptr, entry->provider.len);
-    (void)llm_buf_puts(out, "\t");
-    (void)llm_buf_put(out, entry->id.ptr, entry->id.len);
-    (void)llm_buf_puts(out, "\t");
+    const llm_str names[] = {entry->provider, LLM_STR("\t"), entry->id, LLM_STR("\t")};
+    for (size_t i = 0; i < 4; i++) {
+        const llm_status put = llm_buf_put(out, names[i].ptr, names[i].len);
+        if (put != LLM_OK) {
+            return put;
+        }
+    }
     llm_json_writer w = llm_json_writer_to(llm_buf_sink, out);
     llm_json_object(&w);
     if (!llm_str_is(entry->operation, "chat")) {

@@ -215,7 +215,9 @@ static llm_str id_of(struct llm_import *import, llm_str key, llm_str provider) {
 static void take(struct llm_import *import, llm_str name, llm_str model) {
     llm_str key, provider = {NULL, 0}, member = {NULL, 0}, place = model;
     llm_error err = {.size = sizeof err};
-    if (llm_document_string(import->doc, name, "a name", &import->arena, &key, &err) != LLM_OK) {
+    const llm_status status = llm_document_string(import->doc, name, "a name", &import->arena, &key, &err);
+    if (status != LLM_OK) {
+        import->no_memory |= status == LLM_E_NOMEM;
         llm_import_refuse(import, LLM_STR("an entry"), name, "its name has control characters", member);
         return;
     }

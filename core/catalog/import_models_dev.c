@@ -100,7 +100,9 @@ static void take_abilities(struct llm_import_entry *entry, llm_str model) {
 static void take(struct llm_import *import, llm_str provider, llm_str name, llm_str model) {
     llm_str id, member = {NULL, 0};
     llm_error err = {.size = sizeof err};
-    if (llm_document_string(import->doc, name, "a name", &import->arena, &id, &err) != LLM_OK) {
+    const llm_status status = llm_document_string(import->doc, name, "a name", &import->arena, &id, &err);
+    if (status != LLM_OK) {
+        import->no_memory |= status == LLM_E_NOMEM;
         llm_import_refuse(import, provider, name, "a model's name has control characters", member);
         return;
     }
