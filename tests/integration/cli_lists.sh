@@ -13,6 +13,32 @@ run models --json --provider openai gpt-4o-mini
 is 'models: JSON' "$status $(member /0/id) $(member /0/input_per_mtok)" '0 gpt-4o-mini 0.15'
 run models nothing-like-this
 like 'models: nothing fits' "$status $(cat "$err")" '1 llm-master: no model fits nothing-like-this; *'
+run models --all --json --provider anthropic claude-sonnet-4-5
+is 'models: all' "$status $(member /0/id) $(member /0/state)" '0 claude-sonnet-4-5 not_configured'
+run models --all nothing-like-this
+like 'models: nothing fits at all' "$status $(cat "$err")" '1 llm-master: no model fits nothing-like-this; *doctor*'
+run models update
+exits 'models update: no file' 2 'models: update needs a file; see *'
+run models --dry-run
+exits 'models: a flag of update' 2 'models: *are for update; see *'
+run models update /nonexistent.json
+like 'models update: no such file' "$status $(cat "$err")" '1 *no such file*'
+cat >"$work/list.json" <<'LIST'
+{"openai/gpt-4o-mini": {"litellm_provider": "openai", "input_cost_per_token": 1.4e-07, "output_cost_per_token": 6e-07},
+ "openai/broken": {"litellm_provider": "openai", "input_cost_per_token": -1}}
+LIST
+export XDG_DATA_HOME="$work/data"
+run models update --dry-run --as-of 2030-01-01 "$work/list.json"
+is 'models update: a dry run' "$status $(tail -1 "$out") $(ls "$work/data" 2>/dev/null)" "0 not written (a dry run): $work/data/llm-master/catalogue.jsonl "
+like 'models update: a wrong entry' "$(cat "$err")" '*list.json:2:74: openai/broken: input_cost_per_token is less than 0'
+fits 'models update: a price' grep -q '^price  openai/gpt-4o-mini: 0.15 / 0.6 -> 0.14 / 0.6' "$out"
+run models update --strict --as-of 2030-01-01 "$work/list.json"
+like 'models update: strict' "$status $(cat "$err")" '3 *is less than 0*'
+run models update --as-of 2030-01-01 "$work/list.json"
+is 'models update: written' "$status $(tail -1 "$out")" "0 written: $work/data/llm-master/catalogue.jsonl"
+run models --json --provider openai gpt-4o-mini
+is 'models update: in force' "$status $(member /0/input_per_mtok) $(member /0/as_of)" '0 0.14 2030-01-01'
+unset XDG_DATA_HOME
 run models --provider opnai
 exits 'models: a provider that is nearly one' 1 'no provider "opnai"; nearest: openai'
 

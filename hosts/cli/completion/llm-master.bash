@@ -46,7 +46,7 @@ _llm_master() {
     image) options='--model --param --attach --output --force --operation --json --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     embed) options='--model --param --json --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     request) options='--model --provider --format --raw --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
-    models) options='--provider --json' ;;
+    models) options='--provider --all --json --dry-run --strict --as-of update' ;;
     keys) options='--provider --json' ;;
     providers | doctor) options='--json' ;;
     plugins) options='--all --json list show new check diff bench' ;;
