@@ -295,6 +295,137 @@ START_TEST(money_is_printed_without_trailing_zeros) {
 }
 END_TEST
 
+// ---- what holds for all prices and counts ------------------------------------------------------------------------
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t next_random(void) { // xorshift: the same in every run
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static int64_t random_count(void) {
+    const int bits = (int)(next_random() % 64);
+    return next_random() % 5 == 0 ? -1 : (int64_t)(next_random() >> 1 >> bits);
+}
+
+static void random_usage(llm_usage *usage) {
+    llm_usage_clear(usage);
+    int64_t *const counts[] = {&usage->input_tokens,
+                               &usage->output_tokens,
+                               &usage->cache_read_tokens,
+                               &usage->cache_write_tokens,
+                               &usage->cache_write_1h_tokens,
+                               &usage->reasoning_tokens,
+                               &usage->audio_input_tokens,
+                               &usage->audio_output_tokens,
+                               &usage->image_input_tokens,
+                               &usage->image_output_tokens,
+                               &usage->images,
+                               &usage->milliseconds,
+                               &usage->characters,
+                               &usage->pages,
+                               &usage->searches};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        *counts[i] = random_count();
+    }
+}
+
+// All classes, and each rule dearer than what it goes over.
+struct random_price {
+    struct llm_price price;
+    llm_yocto base[LLM_PRICE_CLASSES], above[LLM_PRICE_CLASSES], past[LLM_PRICE_CLASSES];
+    struct llm_price_rule rules[3];
+};
+
+static void random_prices(struct random_price *r) {
+    const uint32_t all = (UINT32_C(1) << LLM_PRICE_CLASSES) - 1;
+    for (int c = 0; c < LLM_PRICE_CLASSES; c++) {
+        const int bits = (int)(next_random() % 64);
+        r->base[c] = (llm_yocto)(next_random() >> bits) * (next_random() % 3 == 0 ? USD : 1);
+        r->above[c] = r->base[c] * 2;
+        r->past[c] = r->base[c] * 3;
+    }
+    r->rules[0] = (struct llm_price_rule){{all, r->above}, INT64_MIN, random_count(), -1, {0}, {0}, {0},
+                                          LLM_PRICE_ONCE,  {0}};
+    r->rules[1] = (struct llm_price_rule){{all, r->past}, INT64_MIN, -1, random_count(), {0}, {0}, {0},
+                                          LLM_PRICE_ONCE, {0}};
+    r->rules[2] = (struct llm_price_rule){
+        {0, NULL}, INT64_MIN, -1, -1, LLM_STR("t"), {0}, {0}, 1 + (uint32_t)(next_random() % 3000000), {0}};
+    r->rules[1].past = r->rules[1].past < 0 ? 0 : r->rules[1].past >> 12;
+    r->price = (struct llm_price){true, {all, r->base}, r->rules, 3};
+    llm_price_sort(r->rules, 3);
+}
+
+// More of anything never costs less; a sum that does not fit is said to be unknown, and then more does not fit either.
+START_TEST(cost_never_wraps_and_never_falls) {
+    for (int i = 0; i < 20000; i++) {
+        struct random_price r;
+        llm_usage usage;
+        random_prices(&r);
+        random_usage(&usage);
+        usage.tier = next_random() % 2 == 0 ? LLM_STR("t") : (llm_str){NULL, 0};
+        // Of what is part of another the price may be less, and then more of it costs less.
+        usage.cache_read_tokens = usage.cache_write_tokens = usage.cache_write_1h_tokens = -1;
+        usage.reasoning_tokens = usage.audio_input_tokens = usage.audio_output_tokens = -1;
+        usage.image_input_tokens = usage.image_output_tokens = -1;
+        usage.input_tokens = usage.input_tokens < 0 ? 0 : usage.input_tokens;
+        usage.output_tokens = usage.output_tokens < 0 ? 0 : usage.output_tokens;
+        const int64_t before = llm_price_cost(&r.price, &usage, 0, NULL);
+        int64_t *const more[] = {&usage.input_tokens, &usage.output_tokens, &usage.images,
+                                 &usage.milliseconds, &usage.characters,    &usage.pages,
+                                 &usage.searches};
+        int64_t *count = more[next_random() % 7];
+        *count = *count < 0 ? 0 : *count;
+        const int64_t zero = llm_price_cost(&r.price, &usage, 0, NULL);
+        const int64_t step = (int64_t)(next_random() % 1000);
+        *count += *count > INT64_MAX - step ? 0 : step;
+        const int64_t after = llm_price_cost(&r.price, &usage, 0, NULL);
+        if (before < -1 || after < -1 || zero != before ||
+            (before == -1 ? after != -1 : after != -1 && after < before)) {
+            ck_abort_msg("%d: %lld, then %lld", i, (long long)before, (long long)after);
+        }
+    }
+}
+END_TEST
+
+// Whatever the counts: a cost, or unknown; nothing negative.
+START_TEST(cost_is_never_negative) {
+    for (int i = 0; i < 20000; i++) {
+        struct random_price r;
+        struct llm_price_applied applied;
+        llm_usage usage;
+        random_prices(&r);
+        random_usage(&usage);
+        if (llm_price_cost(&r.price, &usage, 0, &applied) < -1) {
+            ck_abort_msg("%d", i);
+        }
+    }
+}
+END_TEST
+
+static struct llm_price_rule rule_of(llm_str tier, llm_str size, int64_t above, int64_t from) {
+    return (struct llm_price_rule){{0, NULL}, from, above, -1, tier, size, {0}, LLM_PRICE_ONCE, {0}};
+}
+
+START_TEST(rules_lie_over_each_other_in_their_order) {
+    const llm_str none = {NULL, 0};
+    struct llm_price_rule rules[] = {rule_of(LLM_STR("flex"), LLM_STR("1x1"), -1, INT64_MIN),
+                                     rule_of(LLM_STR("flex"), none, 200, INT64_MIN),
+                                     rule_of(none, none, 100, 5),
+                                     rule_of(LLM_STR("flex"), none, -1, INT64_MIN),
+                                     rule_of(none, none, 100, INT64_MIN),
+                                     rule_of(none, none, -1, 9)};
+    llm_price_sort(rules, 6);
+    ck_assert(rules[0].from == 9 && rules[1].above == 100 && rules[1].from == INT64_MIN &&
+              rules[2].from == 5);
+    ck_assert(rules[3].tier.ptr != NULL && rules[3].above == -1 && rules[4].above == 200);
+    ck_assert(rules[5].size.ptr != NULL);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("price");
     TCase *tests = tcase_create("price");
@@ -307,6 +438,9 @@ int main(void) {
     tcase_add_loop_test(tests, costs_are_exact, 0, (int)(sizeof cost_rows / sizeof cost_rows[0]));
     tcase_add_loop_test(tests, money_is_printed_without_trailing_zeros, 0,
                         (int)(sizeof format_rows / sizeof format_rows[0]));
+    tcase_add_test(tests, cost_never_wraps_and_never_falls);
+    tcase_add_test(tests, cost_is_never_negative);
+    tcase_add_test(tests, rules_lie_over_each_other_in_their_order);
     suite_add_tcase(suite, tests);
     return check_main(suite);
 }
