@@ -164,7 +164,7 @@ START_TEST(a_list_is_compared_and_swapped_in) {
     ck_assert_int_eq(number(json, "changed") + number(json, "new") + number(json, "gone"), 0);
     llm_mem_free(json);
     char old[1000];
-    snprintf(old, sizeof old, "%s.bak", target);
+    snprintf(old, sizeof old, "%s.bak", w.snapshot->settings.user_catalogue);
     ck_assert_int_eq(stat(old, &info), 0);
 }
 END_TEST
