@@ -309,7 +309,7 @@ static llm_status LLM_CALL give_call(void *ctx, const llm_store_row *row) {
     number_member(w, "attempts", row->attempts);
     llm_json_name(w, "attempts_list");
     const bool is_json =
-        row->attempts_json.ptr != NULL && llm_json_check(row->attempts_json, LLM_MAX_JSON_DEPTH, NULL) == 0;
+        row->attempts_json.ptr != NULL && llm_json_check(row->attempts_json, LLM_MAX_JSON_DEPTH, NULL) != 0;
     llm_json_raw(w, is_json ? row->attempts_json : (llm_str){NULL, 0});
     llm_json_object_end(w);
     r->broken = w->status;

@@ -206,9 +206,9 @@ static void back_off(struct llm_ledger *ledger, uint32_t ms) {
 static void tell_waiters(struct llm_ledger *ledger, struct llm_ledger_row *first, size_t n) {
     (void)pthread_mutex_lock(&ledger->notify);
     for (struct llm_ledger_row *row = first;; row = row->next) {
-        if (row->waiter != NULL) {
-            ledger->options.safe(row->waiter);
-            row->waiter = NULL;
+        void *waiter = atomic_exchange(&row->waiter, NULL);
+        if (waiter != NULL) {
+            ledger->options.safe(waiter);
         }
         if (--n == 0) { // what is behind the last one changes without this lock
             break;
@@ -524,7 +524,7 @@ llm_status llm_ledger_begin(struct llm_ledger *ledger, struct llm_ledger_row **r
     const llm_status status = take(ledger, ret, err);
     (void)pthread_mutex_unlock(&ledger->lock);
     if (status == LLM_OK) {
-        (*ret)->waiter = NULL;
+        atomic_store_explicit(&(*ret)->waiter, NULL, memory_order_relaxed);
         (*ret)->used = 0;
     }
     return status;
@@ -561,7 +561,7 @@ void llm_ledger_commit(struct llm_ledger *ledger, struct llm_ledger_row *row, vo
         return;
     }
     row->next = NULL;
-    row->waiter = waiter;
+    atomic_store_explicit(&row->waiter, waiter, memory_order_relaxed);
     (void)pthread_mutex_lock(&ledger->lock);
     *(ledger->last != NULL ? &ledger->last->next : &ledger->first) = row;
     ledger->last = row;
@@ -582,7 +582,7 @@ void llm_ledger_forget(struct llm_ledger *ledger, struct llm_ledger_row *row, vo
         return;
     }
     (void)pthread_mutex_lock(&ledger->notify);
-    row->waiter = row->waiter == waiter ? NULL : row->waiter;
+    (void)atomic_compare_exchange_strong(&row->waiter, &waiter, NULL);
     (void)pthread_mutex_unlock(&ledger->notify);
 }
 

@@ -22,7 +22,7 @@ struct llm_ledger;
 // A place for one row.  The caller fills `row`; texts through llm_ledger_text().
 struct llm_ledger_row {
     struct llm_ledger_row *next; // private
-    void *waiter;                // private
+    _Atomic(void *) waiter;      // private
     llm_store_row row;
     size_t used;
     char text[LLM_MAX_ROW_TEXT_BYTES];
@@ -62,7 +62,8 @@ llm_str llm_ledger_text(struct llm_ledger_row *row, llm_str text);
 // [any] The row is complete, and the ledger's from now on.  waiter: what safe() is given once it is safe; NULL: nobody waits.
 void llm_ledger_commit(struct llm_ledger *ledger, struct llm_ledger_row *row, void *waiter);
 
-// [any] Nobody waits any more: when it returns, safe() is over, or will not be called.  Only before safe() was seen to be called.
+// [any] Nobody waits any more: when it returns, safe() is over, or will not be called.  The row may be another's by
+// then: it is only compared.
 void llm_ledger_forget(struct llm_ledger *ledger, struct llm_ledger_row *row, void *waiter);
 
 struct llm_ledger_facts {
