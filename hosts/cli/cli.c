@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LEDGER_WAIT_MS 5000u // for the rows of this run
+
 // ---- saying ----------------------------------------------------------------------------------------------------------
 
 static void say_line(struct cli *cli, const char *provider, const char *text) {
@@ -203,6 +205,7 @@ int cli_open(struct cli *cli, bool json) {
     if (cli->master != NULL) {
         return CLI_OK;
     }
+    options.flags = cli->records ? 0 : LLM_MASTER_NO_LEDGER;
     options.config_file = cli->config_file;
     options.plugin_dirs = cli->n_plugin_dirs > 0 ? cli->plugin_dirs : NULL;
     options.settings = cli->settings;
@@ -222,7 +225,17 @@ int cli_open(struct cli *cli, bool json) {
     return cli_exit_of(&err);
 }
 
+// Rows that cannot be written are lost with the program: that is said.
+static void flush_ledger(struct cli *cli) {
+    llm_error err = LLM_ERROR_INIT;
+    if (cli->master != NULL && cli->records &&
+        llm_master_flush(cli->master, LEDGER_WAIT_MS, &err) != LLM_OK) {
+        cli_say_error(cli, &err);
+    }
+}
+
 void cli_close(struct cli *cli) {
+    flush_ledger(cli);
     llm_master_free(cli->master);
     cli->master = NULL;
 }

@@ -37,6 +37,7 @@ struct cli {
     struct host_pool pool;          // as long as the program
     const char *settings;           // JSON laid over all others; NULL: none
     const llm_transport *transport; // in the place of HTTP; NULL: HTTP
+    bool records;                   // of the command that runs
     llm_master *master;             // cli_open()
 };
 
@@ -45,10 +46,11 @@ struct cli_command {
     const struct cli_option *options;
     size_t n_options;
     int (*run)(struct cli *cli, struct cli_args *args);
+    bool records; // its calls go into the ledger, when the settings name one
 };
 
 extern const struct cli_command cli_query, cli_image, cli_embed, cli_request, cli_models, cli_providers,
-    cli_keys, cli_plugins, cli_replay, cli_sim, cli_config, cli_doctor;
+    cli_keys, cli_ledger, cli_plugins, cli_replay, cli_sim, cli_config, cli_doctor;
 
 // One line on standard error: "llm-master: PROVIDER: message"; provider NULL or "": without it.  Control bytes become blanks.
 void cli_say(struct cli *cli, const char *provider, const char *format, ...)

@@ -132,4 +132,5 @@ const struct cli_command cli_embed = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .run = run,
+    .records = true,
 };

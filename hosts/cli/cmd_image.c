@@ -276,4 +276,5 @@ const struct cli_command cli_image = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .run = run,
+    .records = true,
 };

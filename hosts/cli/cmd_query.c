@@ -241,4 +241,5 @@ const struct cli_command cli_query = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .run = run,
+    .records = true,
 };

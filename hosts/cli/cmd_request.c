@@ -120,4 +120,5 @@ const struct cli_command cli_request = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .run = run,
+    .records = true,
 };

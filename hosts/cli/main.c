@@ -4,8 +4,8 @@
 #include "metrics.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_query, &cli_image,   &cli_embed,  &cli_request, &cli_models, &cli_providers,
-    &cli_keys,  &cli_plugins, &cli_replay, &cli_sim,     &cli_config, &cli_doctor,
+    &cli_query,   &cli_image,  &cli_embed, &cli_request, &cli_models, &cli_providers, &cli_keys,
+    &cli_plugins, &cli_replay, &cli_sim,   &cli_ledger,  &cli_config, &cli_doctor,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -67,6 +67,7 @@ static int run_command(struct cli *cli, struct cli_args *args) {
     args->at++;
     args->stop_at_operand = false;
     args->command = command->name;
+    cli->records = command->records;
     args->table = command->options;
     args->n_table = command->n_options;
     const int status = command->run(cli, args);

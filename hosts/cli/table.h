@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-#define CLI_MAX_COLUMNS 10u
+#define CLI_MAX_COLUMNS 12u
 
 struct table {
     const char *const *heads;

@@ -61,7 +61,10 @@ static llm_status find_place(const llm_store_args *args, llm_store *store, llm_s
     *slash = '\0';
     const char *parent = given[0] != '\0' ? given : "/";
     if (realpath(parent, dir) == NULL || stat(dir, &st) != 0) {
-        return fail_errno(fault, args->path.ptr, "find its directory", errno);
+        const bool read = (args->flags & LLM_STORE_READ) != 0 && errno == ENOENT;
+        return fail_errno(fault, args->path.ptr,
+                          read ? "find its directory, no call was recorded there yet" : "find its directory",
+                          errno);
     }
     if (others_can_write(&st)) {
         return store_fail(fault, LLM_E_CONFIG, "%s: others can write to this directory: chmod 700 it", dir);

@@ -11,7 +11,7 @@ _llm_master_names() { # models, providers, plugins
 
 _llm_master() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' verb='' i
-    local commands='query image embed request models providers keys plugins replay sim config doctor'
+    local commands='query image embed request models providers keys plugins replay sim usage config doctor'
     local program='--config --plugin-dir --verbose --quiet --usage --debug --debug-bodies --metrics --help'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -37,7 +37,9 @@ _llm_master() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --operation) return ;;
+    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --operation | --since | --until | --zone | --key) return ;;
+    --by) mapfile -t COMPREPLY < <(compgen -W 'day provider model operation tag key status' -- "$word") && return ;;
+    --of) mapfile -t COMPREPLY < <(compgen -W 'cost calls input output' -- "$word") && return ;;
     esac
     local options=''
     case $command in
@@ -52,9 +54,10 @@ _llm_master() {
     plugins) options='--all --json list show new check diff bench' ;;
     replay) options='--provider --operation --split --raw --table' ;;
     sim) options='--listen --fixtures --script --log --chunks --delay --no-demo' ;;
+    usage) options='--by --since --until --zone --provider --model --operation --tag --key --status --table --json --csv --plot --of check export' ;;
     config) options='--origin --json show check' ;;
     esac
-    if [[ $word == -* || -z $command || ($command == @(plugins|config) && -z $verb) ]]; then
+    if [[ $word == -* || -z $command || ($command == @(plugins|config|usage) && -z $verb) ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options ${command:+$program}" -- "$word")
         return
     fi
