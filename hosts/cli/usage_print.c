@@ -154,7 +154,8 @@ static unsigned terminal_width(const struct cli *cli) {
     if (cli->out.is_terminal && ioctl(fileno(cli->out.file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         return size.ws_col;
     }
-    const unsigned long said = columns != NULL ? strtoul(columns, NULL, 10) : 0;
+    int64_t said = 0;
+    (void)llm_json_int64(columns != NULL ? host_str(columns) : (llm_str){NULL, 0}, &said);
     return said >= 20 && said <= 1000 ? (unsigned)said : PLOT_WIDTH;
 }
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "llm_master.h"
 #include "open_store.h"
 #include "tap.h"
@@ -26,6 +27,11 @@ static uint64_t now_us(clockid_t clock) {
     struct timespec t;
     (void)clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static unsigned number_of(const char *text) {
+    uint64_t number = 0;
+    return llm_str_uint(llm_str_from(text), 1000000, &number) ? (unsigned)number : 0;
 }
 
 // ---- the process that is killed --------------------------------------------------------------------------------------
@@ -75,7 +81,7 @@ static int be_killed(const char *path, const char *run) {
         fprintf(stderr, "# %s\n", err.message);
         return 1;
     }
-    run_number = (unsigned)strtoul(run, NULL, 10);
+    run_number = number_of(run);
     for (unsigned i = 1; i < THREADS; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, call_for_ever, (void *)(uintptr_t)i) != 0) {
@@ -263,7 +269,7 @@ int main(int argc, char **argv) {
         return be_killed(argv[2], argv[3]);
     }
     const bool thorough = getenv("LLM_TEST_LONG") != NULL;
-    const unsigned kills = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : thorough ? 1000 : 100;
+    const unsigned kills = argc > 1 ? number_of(argv[1]) : thorough ? 1000 : 100;
     uint32_t seed = (uint32_t)now_us(CLOCK_REALTIME);
     struct tap tap = {0, 0};
     struct temp_dir dir;
