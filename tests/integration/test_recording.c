@@ -311,7 +311,7 @@ START_TEST(calls_are_refused_until_it_works_again) {
     }
     ck_assert_int_eq(status, LLM_OK);
     ck_assert_int_eq(calls_in_ledger(), 3 + admitted);
-    ck_assert_ptr_nonnull(strstr(log_text, "3 ledger: "));
+    ck_assert_ptr_nonnull(strstr(log_text, "3 ledger_failure"));
     ck_assert_ptr_nonnull(strstr(log_text, "rows are written again"));
 }
 END_TEST
@@ -325,7 +325,7 @@ START_TEST(lost_rows_are_told) {
     }
     llm_master_free(master); // tries for five seconds
     master = NULL;
-    ck_assert_ptr_nonnull(strstr(log_text, "3 ledger: 5 rows are lost: "));
+    ck_assert_ptr_nonnull(strstr(log_text, "5 rows are lost: "));
 }
 END_TEST
 
