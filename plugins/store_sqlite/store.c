@@ -203,8 +203,8 @@ static llm_status LLM_CALL sqlite_append(llm_store *store, const llm_store_row *
     }
     (void)sqlite3_clear_bindings(store->insert);
     code = code == SQLITE_OK ? step_once(store->commit) : code;
-    if (code == SQLITE_OK) {
-        return LLM_OK;
+    if (code == SQLITE_OK) { // into a file that was taken away meanwhile: they come again, into the next one
+        return store_still_there(store, fault);
     }
     const llm_status status = store_sqlite_fail(store, fault, code, "cannot add rows to");
     if (sqlite3_get_autocommit(store->db) == 0) {

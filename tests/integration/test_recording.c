@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The ledger through the public functions: a row for every call whatever came of it, acknowledgements, what happens while rows cannot be
 // written, reloads, forks, and what reports say.
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,15 +217,20 @@ START_TEST(the_end_waits_for_the_row) {
 }
 END_TEST
 
-// Make the store fail: its file is moved away and a directory lies in its place.
+// Make the store fail: its file and a directory change places, at once.
+static void swap(void) {
+    ck_assert_int_eq(renameat2(AT_FDCWD, temp_dir_file(&dir, "ledger.db"), AT_FDCWD,
+                               temp_dir_file(&dir, "away.db"), RENAME_EXCHANGE),
+                     0);
+}
+
 static void break_store(void) {
-    ck_assert_int_eq(rename(temp_dir_file(&dir, "ledger.db"), temp_dir_file(&dir, "away.db")), 0);
-    temp_dir_make(&dir, "ledger.db", 0700);
+    temp_dir_make(&dir, "away.db", 0700);
+    swap();
 }
 
 static void mend_store(void) {
-    ck_assert_int_eq(rmdir(temp_dir_file(&dir, "ledger.db")), 0);
-    ck_assert_int_eq(rename(temp_dir_file(&dir, "away.db"), temp_dir_file(&dir, "ledger.db")), 0);
+    swap();
 }
 
 static size_t count_ends;
