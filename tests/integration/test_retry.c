@@ -39,6 +39,8 @@ static char *rules_of(const char *text) {
     return rules;
 }
 
+static const char *openai_key = "{\"value\":\"key-a\"}";
+
 static void begin(const char *rules, const char *settings) {
     static char text[4096];
     llm_error err = LLM_ERROR_INIT;
@@ -48,8 +50,8 @@ static void begin(const char *rules, const char *settings) {
     ck_assert_int_eq(llm_sim_start(sim), LLM_OK);
     (void)snprintf(text, sizeof text,
                    "{\"base_urls\":{\"openai\":\"%s/a\",\"groq\":\"%s/b\"},"
-                   "\"keys\":{\"openai\":{\"value\":\"key-a\"},\"groq\":{\"value\":\"key-b\"}}%s%s}",
-                   llm_sim_url(sim), llm_sim_url(sim), settings != NULL ? "," : "",
+                   "\"keys\":{\"openai\":%s,\"groq\":{\"value\":\"key-b\"}}%s%s}",
+                   llm_sim_url(sim), llm_sim_url(sim), openai_key, settings != NULL ? "," : "",
                    settings != NULL ? settings : "");
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG;
@@ -279,6 +281,8 @@ static const struct {
     {"transport: a page", "{\"body\":\"<html></html>\"}", "transport", true},
     {"invalid_request: 400", "{\"status\":400}", "invalid_request", true},
     {"not_found: 404", "{\"status\":404}", "not_found", true},
+    {"timeout: no answer in time", "{\"head_delay_ms\":4000}", "timeout", true},
+    {"timeout: not 503", "{\"status\":503}", "timeout", false},
 };
 
 START_TEST(fall_back_by_condition) {
@@ -286,10 +290,12 @@ START_TEST(fall_back_by_condition) {
     llm_response *response = NULL;
     (void)snprintf(rules, sizeof rules, "[{\"match\":{\"path\":\"/a/*\"},\"reply\":%s},%%B]",
                    conditions[_i].rule);
-    (void)snprintf(settings, sizeof settings,
-                   FAST ",\"routes\":{\"gpt-4o-mini\":{\"fallbacks\":[{\"model\":\"groq/"
-                        "llama-3.1-8b-instant\",\"when\":[\"%s\"]}]}}",
-                   conditions[_i].when);
+    (void)snprintf(
+        settings, sizeof settings,
+        FAST
+        ",\"timeouts\":{\"first_byte_ms\":500},\"routes\":{\"gpt-4o-mini\":{\"fallbacks\":[{\"model\":\"groq/"
+        "llama-3.1-8b-instant\",\"when\":[\"%s\"]}]}}",
+        conditions[_i].when);
     begin(rules, settings);
     llm_query_args args = ask();
     const llm_status got = llm_query(master, &args, &response, NULL);
@@ -419,6 +425,33 @@ START_TEST(a_route_may_hold_its_own_name_and_an_unknown_one) {
     ck_assert_int_eq(llm_master_describe(master, "doctor", NULL, &json, &len, NULL), LLM_OK);
     ck_assert_ptr_nonnull(strstr(json, "nobody-knows-it"));
     llm_free(json);
+    finish();
+}
+END_TEST
+
+START_TEST(another_key_is_taken_at_once) {
+    static const char *const two = "[{\"value\":\"key-1\"},{\"value\":\"key-2\"}]";
+    const char *const one = openai_key;
+    openai_key = two;
+    begin("[{\"match\":{\"header\":{\"authorization\":\"Bearer "
+          "key-1\"}},\"reply\":{\"status\":429,\"headers\":{"
+          "\"retry-after\":\"30\"}}},%A]",
+          FAST);
+    openai_key = one;
+    size_t attempts = 0;
+    const int64_t start = now_ms();
+    for (int i = 0; i < 6; i++) {
+        llm_response *response = NULL;
+        const llm_query_args args = ask();
+        ck_assert_int_eq(llm_query(master, &args, &response, NULL), LLM_OK);
+        attempts += llm_response_attempts(response);
+        if (llm_response_attempts(response) == 2) {
+            ck_assert_ptr_nonnull(strstr(json_of(response), "\"key\":\"openai#2\""));
+        }
+        llm_response_free(response);
+    }
+    ck_assert_uint_eq(attempts, 7); // the worn-out key was tried once, and rests
+    ck_assert_int_lt(now_ms() - start, 3000);
     finish();
 }
 END_TEST
@@ -702,6 +735,7 @@ int main(void) {
     tcase_add_test(tcase, the_faster_target);
     tcase_add_loop_test(tcase, settings_that_are_wrong, 0, (int)(sizeof circles / sizeof circles[0]));
     tcase_add_test(tcase, a_route_may_hold_its_own_name_and_an_unknown_one);
+    tcase_add_test(tcase, another_key_is_taken_at_once);
     tcase_add_test(tcase, a_failed_attempt_that_reported_usage_costs);
     tcase_add_test(tcase, a_wait_can_be_cancelled);
     tcase_add_loop_test(tcase, a_race, 0, (int)(sizeof races / sizeof races[0]));
