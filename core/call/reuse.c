@@ -110,6 +110,7 @@ static enum llm_step_name give(struct llm_call *call, const struct llm_answer *a
         return LLM_STEP_SETTLE;
     }
     r->cached = true;
+    llm_metrics_count(call->loop->master->metrics, is_shared ? LLM_COUNT_SHARED : LLM_COUNT_CACHE_HITS, 1);
     r->shared = is_shared;
     r->saved_cost = answer->cost;
     const llm_status status = llm_answer_play(answer, call);

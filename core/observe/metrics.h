@@ -51,6 +51,8 @@ enum llm_plain_counter {
     LLM_COUNT_LIMIT_REFUSALS,
     LLM_COUNT_BREAKER_OPENS,
     LLM_COUNT_LEDGER_LOST, // rows that a ledger could not write before it was given up
+    LLM_COUNT_CACHE_HITS,
+    LLM_COUNT_SHARED, // calls that got the answer of another under way
     LLM_COUNT_RELOADS,
     LLM_COUNT_RELOADS_FAILED,
     LLM_COUNT_LOG_DROPPED,

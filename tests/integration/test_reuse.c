@@ -150,6 +150,10 @@ START_TEST(the_second_time_costs_nothing) {
     ck_assert_ptr_nonnull(strstr(json, "\"attempts\":[]"));
     llm_free(json);
     llm_response_free(response);
+    char *metrics;
+    ck_assert_int_eq(llm_master_metrics(master, &metrics, NULL, NULL), LLM_OK);
+    ck_assert_ptr_nonnull(strstr(metrics, "\nllm_master_cache_hits_total 1\n"));
+    llm_free(metrics);
     ck_assert(describes("\"entries\":1,") && describes("\"hits\":1,") && describes("\"misses\":1,"));
 }
 END_TEST
