@@ -38,6 +38,15 @@ run models update --as-of 2030-01-01 "$work/list.json"
 is 'models update: written' "$status $(tail -1 "$out")" "0 written: $work/data/llm-master/catalogue.jsonl"
 run models --json --provider openai gpt-4o-mini
 is 'models update: in force' "$status $(member /0/input_per_mtok) $(member /0/as_of)" '0 0.14 2030-01-01'
+# The script that makes the shipped catalogue and the program read a list alike.
+for kind in litellm models_dev; do
+    lists=$LLM_TEST_SOURCE/tests/fuzz/corpus/import
+    python3 "$LLM_TEST_SOURCE/tools/catalogue.py" -o "$work/data/llm-master/catalogue.jsonl" \
+        "--$(echo $kind | tr _ -)" "$lists/$kind.json" "--$(echo $kind | tr _ -)-date" 2031-01-01 >/dev/null
+    run models update --json --as-of 2031-01-01 "$lists/$kind.json"
+    is "models update: $kind as tools/catalogue.py reads it" \
+        "$status $(member /new) $(member /changed) $(member /gone)" '0 0 0 0'
+done
 unset XDG_DATA_HOME
 run models --provider opnai
 exits 'models: a provider that is nearly one' 1 'no provider "opnai"; nearest: openai'
