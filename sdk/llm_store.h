@@ -45,7 +45,7 @@ typedef struct llm_store_fault {
 
 /* ---- a row ------------------------------------------------------------------------------------------- */
 
-#define LLM_ROW_CACHED 1u    /* the answer came from the cache: nothing was sent */
+#define LLM_ROW_CACHED 1u    /* the answer was known, or another call's: nothing was sent */
 #define LLM_ROW_TRUNCATED 2u /* it failed after output had begun */
 #define LLM_ROW_ESTIMATED 4u /* usage is an estimate: the provider did not say */
 #define LLM_ROW_STREAM 8u    /* a stream was asked for */
@@ -79,7 +79,7 @@ typedef struct llm_store_row {
     llm_str key;           /* which of the provider's keys, by name; never the key */
     llm_str tag;           /* who asked */
     llm_str status;        /* "ok", "rate_limited", ... */
-    llm_str cost_source;   /* "catalogue", "provider" */
+    llm_str cost_source;   /* "catalogue", "provider", "cache" */
     llm_str request_id;    /* the provider's */
     llm_str attempts_json; /* a JSON array, when there was more than one */
 } llm_store_row;

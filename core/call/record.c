@@ -126,6 +126,15 @@ static int64_t between(uint64_t from, uint64_t to) {
     return to > from ? (int64_t)(to - from) : 0;
 }
 
+static llm_str source_of(uint32_t source) {
+    switch (source) {
+    case LLM_COST_CATALOGUE: return LLM_STR("catalogue");
+    case LLM_COST_PROVIDER: return LLM_STR("provider");
+    case LLM_COST_CACHE: return LLM_STR("cache");
+    default: return (llm_str){NULL, 0};
+    }
+}
+
 static void fill(const struct llm_call *call) {
     const struct llm_response *r = call->response;
     struct llm_ledger_row *place = call->row;
@@ -138,26 +147,23 @@ static void fill(const struct llm_call *call) {
         .duration_us = between(r->start_us, r->end_us),
         .first_token_us = r->first_us != 0 ? between(r->start_us, r->first_us) : -1,
         .cost_pico_usd = r->cost < 0 ? -1 : r->cost,
-        .http_status = (int32_t)call->http_status,
         .operation = llm_ledger_text(place, r->operation),
         .status = llm_str_from(llm_status_name(r->error.status)), // static
-        .cost_source = r->cost < 0                            ? (llm_str){NULL, 0}
-                       : r->cost_source == LLM_COST_PROVIDER  ? LLM_STR("provider")
-                       : r->cost_source == LLM_COST_CATALOGUE ? LLM_STR("catalogue")
-                                                              : (llm_str){NULL, 0},
+        .cost_source = r->cost < 0 ? (llm_str){NULL, 0} : source_of(r->cost_source),
     };
     memcpy(row->id, call->name.bytes, sizeof row->id);
     take_usage(row, &r->usage);
-    llm_str key = {NULL, 0};
+    const struct llm_attempt *decisive = NULL; // the one that gave the answer, else the last
     for (const struct llm_attempt *a = r->attempts; a != NULL; a = a->next) {
         row->attempts++;
-        key = a->key;
+        decisive = decisive == NULL || decisive->status != LLM_OK ? a : decisive;
     }
+    row->http_status = decisive != NULL ? (int32_t)decisive->http_status : 0;
     row->provider = llm_ledger_text(place, r->provider);
     row->model = llm_ledger_text(place, r->model);
     row->provider_model = llm_ledger_text(place, r->provider_model);
     row->tag = llm_ledger_text(place, call->tag);
-    row->key = llm_ledger_text(place, key);
+    row->key = decisive != NULL ? llm_ledger_text(place, decisive->key) : (llm_str){NULL, 0};
     row->request_id = llm_ledger_text(place, r->request_id);
     if (row->attempts > 1) {
         attempts_text(place, r);
