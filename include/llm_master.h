@@ -264,7 +264,7 @@ LLM_API llm_status llm_master_watch(llm_master *master, llm_error *err);
 LLM_API void llm_master_unwatch(llm_master *master);
 
 /* [any] What is known, as one JSON document, NUL-terminated; free with llm_free().
- * what: "models" "models_all" "providers" "keys" "plugins" "config" "doctor" "cache".
+ * what: "models" "models_all" "providers" "keys" "plugins" "config" "limits" "doctor" "cache".
  * filter: "plugins": the name or file of one; "models", "models_all", "providers", "keys": a provider's name; NULL: all.
  * LLM_E_NOT_FOUND: nothing of that name (the message gives the nearest).  LLM_E_INVALID_REQUEST: unknown `what`. */
 LLM_API llm_status llm_master_describe(llm_master *master, const char *what, const char *filter,

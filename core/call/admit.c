@@ -12,6 +12,7 @@
 #define MEDIA_BYTES 1024u  // a string of base64 that is longer than this is one
 #define SECONDS_GUESSED 60 // of sound, when it cannot be known before
 #define TOKENS_MAX INT64_C(1000000000000)
+#define REPORT_BYTES_MAX (64u << 20)
 #define COUNT_MAX 1000 // "n" of a request
 
 // ---- the estimate ------------------------------------------------------------------------------------------
@@ -97,8 +98,8 @@ static int64_t price_of(const struct llm_call *call, const llm_usage *usage) {
                : -1;
 }
 
-// What so many tokens, and the units of the operation, cost; -1: it cannot be said.
-static int64_t estimated_price(const struct llm_call *call, int64_t input, int64_t output, int64_t images) {
+// So many tokens, and the units of the operation.
+static llm_usage estimated_usage(const struct llm_call *call, int64_t input, int64_t output, int64_t images) {
     const llm_str operation = call->job_args.operation;
     llm_usage usage;
     llm_usage_clear(&usage);
@@ -115,7 +116,7 @@ static int64_t estimated_price(const struct llm_call *call, int64_t input, int64
     } else if (llm_str_is(operation, "transcription")) {
         usage.milliseconds = SECONDS_GUESSED * 1000;
     }
-    return price_of(call, &usage);
+    return usage;
 }
 
 // ---- what is asked for -----------------------------------------------------------------------------------------
@@ -151,7 +152,9 @@ static llm_status amount_of(struct llm_call *call, const struct llm_limit *limit
     if (limit->kind == LLM_LIMIT_TOKENS) {
         return LLM_OK;
     }
-    *ret = estimated_price(call, a->input_tokens, a->output_tokens, number_of(call, "n", COUNT_MAX, 1));
+    const llm_usage usage =
+        estimated_usage(call, a->input_tokens, a->output_tokens, number_of(call, "n", COUNT_MAX, 1));
+    *ret = price_of(call, &usage);
     if (*ret < 0 && !limit->unpriced) {
         return llm_call_fail(
             call, LLM_E_LIMIT,
@@ -315,13 +318,25 @@ static int64_t seen_tokens(const struct llm_admission *a) {
     return (int64_t)((a->output_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN);
 }
 
+// What is reserved of a kind; -1: no limit of this kind holds.
 static int64_t held(const struct llm_admission *a, enum llm_limit_kind kind) {
     for (size_t i = 0; i < a->wait.n_takes; i++) {
         if (a->wait.takes[i].counter->kind == kind) {
             return a->wait.takes[i].amount;
         }
     }
-    return 0;
+    return -1;
+}
+
+// A cost that cannot be said counts as it was reserved; nobody asks what none of the limits is about.
+static int64_t cost_or_held(const struct llm_call *call, const llm_usage *usage, bool *is_estimate) {
+    const int64_t reserved = held(&call->admission, LLM_LIMIT_MONEY);
+    if (reserved < 0 || call->response->stated_cost >= 0) {
+        return reserved < 0 ? 0 : call->response->stated_cost;
+    }
+    const int64_t pico_usd = price_of(call, usage);
+    *is_estimate = *is_estimate || pico_usd < 0;
+    return pico_usd < 0 ? reserved : pico_usd;
 }
 
 // As the provider says.  An answer that was cut may have more in it than the last count said.  true: a part is estimated.
@@ -334,12 +349,9 @@ static bool use_reported(const struct llm_call *call, int64_t *tokens, int64_t *
     usage.output_tokens = is_cut ? seen_tokens(a) : usage.output_tokens;
     *tokens = (usage.input_tokens >= 0 ? usage.input_tokens : a->input_tokens) +
               (usage.output_tokens >= 0 ? usage.output_tokens : 0);
-    *pico_usd = r->stated_cost >= 0 ? r->stated_cost : price_of(call, &usage);
-    if (*pico_usd >= 0) {
-        return is_partial;
-    }
-    *pico_usd = held(a, LLM_LIMIT_MONEY);
-    return true;
+    bool is_estimate = is_partial;
+    *pico_usd = cost_or_held(call, &usage, &is_estimate);
+    return is_estimate;
 }
 
 // By what was sent and what came.
@@ -347,10 +359,9 @@ static void use_estimate(const struct llm_call *call, int64_t *tokens, int64_t *
     const struct llm_admission *a = &call->admission;
     const int64_t output = writes_tokens(call->job_args.operation) ? seen_tokens(a) : 0;
     *tokens = a->input_tokens + output;
-    *pico_usd = call->response->stated_cost >= 0
-                    ? call->response->stated_cost
-                    : estimated_price(call, a->input_tokens, output, (int64_t)a->blobs);
-    *pico_usd = *pico_usd < 0 ? held(a, LLM_LIMIT_MONEY) : *pico_usd;
+    bool is_estimate = true;
+    const llm_usage usage = estimated_usage(call, a->input_tokens, output, (int64_t)a->blobs);
+    *pico_usd = cost_or_held(call, &usage, &is_estimate);
 }
 
 void llm_call_admit_over(struct llm_call *call) {
@@ -359,7 +370,7 @@ void llm_call_admit_over(struct llm_call *call) {
         return;
     }
     a->asked = false;
-    if (!a->sent) {
+    if (!a->sent || (call->stage == LLM_STAGE_NONE && call->exchanges == 0)) { // as if it had never been
         llm_limits_cancel(call->loop->master->limits, &a->wait);
         return;
     }
@@ -410,4 +421,21 @@ llm_status llm_master_limits(struct llm_master *master, const struct llm_snapsho
     const llm_status status = llm_limits_configure(master->limits, list, n);
     llm_mem_free(list);
     return status;
+}
+
+llm_status llm_master_describe_limits(struct llm_master *master, const struct llm_snapshot *snapshot,
+                                      char **ret, size_t *ret_len, llm_error *err) {
+    const struct llm_limit_settings *settings = &snapshot->settings.limits;
+    struct llm_buf text = {.max = REPORT_BYTES_MAX};
+    llm_json_writer w = llm_json_writer_to(llm_buf_sink, &text);
+    llm_json_array(&w);
+    llm_limits_report(master->limits, settings->list, settings->count, &w);
+    llm_json_array_end(&w);
+    if (w.status != LLM_OK) {
+        llm_buf_done(&text);
+        return llm_fail(err, LLM_E_NOMEM, "out of memory");
+    }
+    *ret_len = text.len;
+    *ret = llm_buf_take(&text);
+    return LLM_OK;
 }

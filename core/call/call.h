@@ -333,6 +333,9 @@ void llm_call_admit_cancel(struct llm_call *call);
 void llm_call_admit_see(struct llm_call *call, const llm_event *event);
 // The limits of a snapshot are in force from now on.  LLM_E_NOMEM: nothing changed.
 llm_status llm_master_limits(struct llm_master *master, const struct llm_snapshot *snapshot);
+// llm_master_describe("limits").  LLM_E_NOMEM.
+llm_status llm_master_describe_limits(struct llm_master *master, const struct llm_snapshot *snapshot,
+                                      char **ret, size_t *ret_len, llm_error *err);
 // A place in the ledger for a call that is about to begin; LLM_OK also without a ledger.  Else as llm_ledger_begin().
 llm_status llm_call_record_begin(struct llm_call *call, llm_error *err);
 // The call is gone, whether it was recorded or not.  Idempotent.

@@ -309,9 +309,11 @@ llm_status llm_master_describe(llm_master *master, const char *what, const char 
     struct llm_snapshot *snapshot = llm_master_snapshot(master);
     size_t len = 0;
     const bool of_cache = what != NULL && strcmp(what, "cache") == 0;
+    const bool of_limits = what != NULL && strcmp(what, "limits") == 0;
     const llm_status status =
-        of_cache ? llm_reuse_describe(master->reuse, &snapshot->settings.cache, ret_json, &len)
-                 : llm_snapshot_describe(snapshot, what, filter, ret_json, &len, err);
+        of_cache    ? llm_reuse_describe(master->reuse, &snapshot->settings.cache, ret_json, &len)
+        : of_limits ? llm_master_describe_limits(master, snapshot, ret_json, &len, err)
+                    : llm_snapshot_describe(snapshot, what, filter, ret_json, &len, err);
     llm_snapshot_unref(snapshot);
     if (status == LLM_OK && ret_len != NULL) {
         *ret_len = len;

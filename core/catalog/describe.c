@@ -427,9 +427,10 @@ llm_status llm_snapshot_describe(struct llm_snapshot *snapshot, const char *what
         subject = what != NULL && strcmp(subjects[i].name, what) == 0 ? &subjects[i] : subject;
     }
     if (subject == NULL) {
-        return llm_fail(err, LLM_E_INVALID_REQUEST,
-                        "\"%s\" is none of models, models_all, providers, keys, plugins, config, doctor",
-                        what != NULL ? what : "");
+        return llm_fail(
+            err, LLM_E_INVALID_REQUEST,
+            "\"%s\" is none of models, models_all, providers, keys, plugins, config, limits, doctor",
+            what != NULL ? what : "");
     }
     llm_status status = check_filter(snapshot, subject, llm_str_from(filter), err);
     if (status != LLM_OK) {

@@ -181,7 +181,11 @@ static llm_status read_stated(struct making *m, llm_str provider, llm_str origin
     if (m->stated.ptr == NULL) {
         return LLM_OK;
     }
-    const llm_status status = llm_limits_stated(m->stated_doc, m->stated, provider, m->model.id, origin,
+    const llm_str kept = llm_arena_dup(&m->build->snapshot->arena, origin);
+    if (kept.ptr == NULL) {
+        return llm_fail(err, LLM_E_NOMEM, "out of memory");
+    }
+    const llm_status status = llm_limits_stated(m->stated_doc, m->stated, provider, m->model.id, kept,
                                                 &m->build->snapshot->arena, &list, err);
     m->model.limits = list.items;
     m->model.n_limits = list.count;

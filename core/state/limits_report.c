@@ -29,15 +29,15 @@ void llm_refusal_fill(struct llm_refusal *refusal, const struct llm_line *line) 
     (void)llm_limit_text(counter->kind, counter->amount, line->seconds, counter->period, refusal->limit);
 }
 
-// "850 ms", "12.3 s", "5 min", "7.2 h", "3.5 days".
+// "850 ms", "12.3 s", "5 min", "7.2 h", "3.5 days": never less than it is.
 static const char *duration(uint64_t us, char buf[32]) {
     const uint64_t ms = us / 1000 + (us % 1000 != 0 ? 1 : 0);
     const struct {
         uint64_t below, unit;
         const char *name;
     } rows[] = {{1000, 1, "ms"},
-                {60000, 1000, "s"},
-                {3600000, 60000, "min"},
+                {120000, 1000, "s"},
+                {7200000, 60000, "min"},
                 {172800000, 3600000, "h"},
                 {UINT64_MAX, 86400000, "days"}};
     size_t i = 0;

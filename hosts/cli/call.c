@@ -154,6 +154,10 @@ int cli_call_run(struct cli_call *call) {
     call->args.on_event = on_event;
     call->args.ctx = call;
     call->args.flags |= LLM_QUERY_COLLECT | LLM_QUERY_BORROW;
+    if (cli->has_max_wait) {
+        call->args.max_wait_ms = cli->max_wait_ms;
+        call->args.flags |= cli->max_wait_ms == 0 ? LLM_QUERY_NO_WAIT : 0;
+    }
     call->args.flags |= cli->debug > 0 ? LLM_QUERY_DEBUG : 0;
     call->args.flags |= cli->debug > 1 ? LLM_QUERY_DEBUG_BODIES : 0;
     if (llm_loop_new(cli->master, NULL, &loop, &call->error) == LLM_OK &&

@@ -34,7 +34,9 @@ struct cli {
     const char *metrics_file; // --metrics; NULL: none
     uint64_t log_lost;        // lines of the log that could not be written
     struct term out, err;
-    struct host_pool pool;          // as long as the program
+    struct host_pool pool; // as long as the program
+    bool has_max_wait;     // --max-wait
+    uint32_t max_wait_ms;
     const char *settings;           // JSON laid over all others; NULL: none
     const llm_transport *transport; // in the place of HTTP; NULL: HTTP
     bool records;                   // of the command that runs
@@ -50,7 +52,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_query, cli_image, cli_embed, cli_request, cli_models, cli_providers,
-    cli_keys, cli_ledger, cli_plugins, cli_replay, cli_sim, cli_config, cli_doctor;
+    cli_keys, cli_ledger, cli_plugins, cli_replay, cli_sim, cli_limits, cli_config, cli_doctor;
 
 // One line on standard error: "llm-master: PROVIDER: message"; provider NULL or "": without it.  Control bytes become blanks.
 void cli_say(struct cli *cli, const char *provider, const char *format, ...)

@@ -97,9 +97,9 @@ static bool is_usable(struct replay *replay, const char *name) {
     return usable;
 }
 
-// One recorded failure has nothing to do with the next.
+// One recorded failure has nothing to do with the next, and no answer is paid for again.
 static const char breaker_off[] = "{\"enabled\": false}";
-static const char alone[] = "{\"breaker\": {\"enabled\": false}}";
+static const char alone[] = "{\"breaker\": {\"enabled\": false}, \"limits\": []}";
 
 // Some base URLs have parts that the environment fills in (an account, a resource).  Nothing is sent there, so any will do.
 // *ret: settings that give such providers one; absent: there are none.
@@ -111,6 +111,9 @@ static int stand_in_settings(struct cli *cli, struct host_text *ret) {
     llm_json_object(&w);
     llm_json_name(&w, "breaker");
     llm_json_raw(&w, host_str(breaker_off));
+    llm_json_name(&w, "limits");
+    llm_json_array(&w);
+    llm_json_array_end(&w);
     llm_json_name(&w, "base_urls");
     llm_json_object(&w);
     llm_json_iter it = llm_json_begin(host_text_str(&providers));

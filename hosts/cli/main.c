@@ -5,7 +5,7 @@
 
 static const struct cli_command *const commands[] = {
     &cli_query,   &cli_image,  &cli_embed, &cli_request, &cli_models, &cli_providers, &cli_keys,
-    &cli_plugins, &cli_replay, &cli_sim,   &cli_ledger,  &cli_config, &cli_doctor,
+    &cli_plugins, &cli_replay, &cli_sim,   &cli_ledger,  &cli_limits, &cli_config,    &cli_doctor,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "cli.h"
+#include "llm_json.h"
 
 #include <stdio.h>
 
@@ -14,6 +15,7 @@ const struct cli_option cli_program_options[] = {
     {0, "debug", NULL, "show each exchange: URL, headers, sizes, times; secrets left out"},
     {0, "debug-bodies", NULL, "the same with the begin of each body"},
     {0, "metrics", "FILE", "write the counters of this run to FILE at the end (Prometheus text)"},
+    {0, "max-wait", "MS", "how long a call may wait for limits; 0: it is refused at once"},
     {'h', "help", NULL, "this text"},
 };
 const size_t cli_program_options_count = sizeof cli_program_options / sizeof cli_program_options[0];
@@ -56,6 +58,18 @@ static int unknown(struct cli_args *args, const char *text, const char *name) {
     return CLI_ARG_BAD;
 }
 
+static int take_max_wait(struct cli_args *args) {
+    const size_t len = strlen(args->value);
+    int64_t ms;
+    if (!llm_json_int64((llm_str){args->value, len}, &ms) || ms < 0 || ms > 86400000) {
+        cli_usage(args->cli, args, "--max-wait must be a whole number of milliseconds up to 86400000");
+        return CLI_ARG_BAD;
+    }
+    args->cli->has_max_wait = true;
+    args->cli->max_wait_ms = (uint32_t)ms;
+    return CLI_ARG_END;
+}
+
 // The whole program's: apply it.  CLI_ARG_END: done, go on.
 static int apply(struct cli_args *args) {
     struct cli *cli = args->cli;
@@ -81,6 +95,8 @@ static int apply(struct cli_args *args) {
         cli->debug = cli->debug > level ? cli->debug : level;
     } else if (cli_is(args, "metrics")) {
         cli->metrics_file = args->value;
+    } else if (cli_is(args, "max-wait")) {
+        return take_max_wait(args);
     } else if (cli_is(args, "quiet")) {
         cli->quiet = true;
     } else {

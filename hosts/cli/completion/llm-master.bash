@@ -11,12 +11,12 @@ _llm_master_names() { # models, providers, plugins
 
 _llm_master() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' verb='' i
-    local commands='query image embed request models providers keys plugins replay sim usage config doctor'
-    local program='--config --plugin-dir --verbose --quiet --usage --debug --debug-bodies --metrics --help'
+    local commands='query image embed request models providers keys plugins replay sim limits usage config doctor'
+    local program='--config --plugin-dir --verbose --quiet --usage --debug --debug-bodies --metrics --max-wait --help'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --config | --plugin-dir | --metrics) ((i++)) ;;
+        --config | --plugin-dir | --metrics | --max-wait) ((i++)) ;;
         -*) ;;
         *)
             if [[ -z $command ]]; then
@@ -37,7 +37,7 @@ _llm_master() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --operation | --since | --until | --zone | --key) return ;;
+    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --operation | --max-wait | --since | --until | --zone | --key) return ;;
     --by) mapfile -t COMPREPLY < <(compgen -W 'day provider model operation tag key status' -- "$word") && return ;;
     --of) mapfile -t COMPREPLY < <(compgen -W 'cost calls input output' -- "$word") && return ;;
     esac
@@ -50,7 +50,7 @@ _llm_master() {
     request) options='--model --provider --format --raw --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     models) options='--provider --all --json --dry-run --strict --as-of update' ;;
     keys) options='--provider --json' ;;
-    providers | doctor) options='--json' ;;
+    providers | limits | doctor) options='--json' ;;
     plugins) options='--all --json list show new check diff bench' ;;
     replay) options='--provider --operation --split --raw --table' ;;
     sim) options='--listen --fixtures --script --log --chunks --delay --no-demo' ;;

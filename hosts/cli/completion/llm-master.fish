@@ -6,7 +6,7 @@ function __llm_master_command
     set -e words[1]
     while set -q words[1]
         switch $words[1]
-            case --config --plugin-dir --metrics
+            case --config --plugin-dir --metrics --max-wait
                 set -e words[1]
             case '-*'
             case '*'
@@ -42,6 +42,7 @@ complete -c llm-master -s q -l quiet -d 'no facts line, no notes, no progress'
 complete -c llm-master -s u -l usage -d 'the facts line also without a terminal'
 complete -c llm-master -l debug -d 'show each exchange'
 complete -c llm-master -l debug-bodies -d 'show each exchange and the begin of its bodies'
+complete -c llm-master -l max-wait -x -d 'how long a call may wait for limits, ms'
 complete -c llm-master -l metrics -r -F -d 'write the counters of this run there'
 complete -c llm-master -s h -l help -d help
 
@@ -54,6 +55,7 @@ complete -c llm-master -n $none -a request -d 'send a request body as it is'
 complete -c llm-master -n $none -a models -d 'the catalogue'
 complete -c llm-master -n $none -a providers -d 'every provider'
 complete -c llm-master -n $none -a keys -d 'which providers have a key'
+complete -c llm-master -n $none -a limits -d 'the limits in force'
 complete -c llm-master -n $none -a plugins -d 'which plugins were found'
 complete -c llm-master -n $none -a replay -d 'decode a recorded exchange'
 complete -c llm-master -n $none -a sim -d 'a local provider that plays answers'
@@ -63,7 +65,7 @@ complete -c llm-master -n $none -a doctor -d 'what is found, what is wrong, what
 
 complete -c llm-master -n '__llm_master_is query image embed request' -s m -l model -x -a '(__llm_master_models)' -d 'which model'
 complete -c llm-master -n '__llm_master_is query image embed' -s p -l param -x -d 'a member of the request, NAME=VALUE'
-complete -c llm-master -n '__llm_master_is query image embed models providers keys plugins usage config doctor' -l json -d JSON
+complete -c llm-master -n '__llm_master_is query image embed models providers keys plugins limits usage config doctor' -l json -d JSON
 complete -c llm-master -n '__llm_master_is query image' -s a -l attach -r -F -d 'something to look at'
 complete -c llm-master -n '__llm_master_is query image embed request usage' -l tag -x -d 'who asks'
 complete -c llm-master -n '__llm_master_is query image embed request' -l fallback -x -a '(__llm_master_models)' -d 'a model to ask when this one fails'
