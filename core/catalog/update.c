@@ -99,9 +99,9 @@ static void put_line(struct update *u, struct llm_import_entry *entry) {
 
 static llm_str last_json(const struct update *u) {
     const llm_str body = {u->body.ptr, u->body.len > 0 ? u->body.len - 1 : 0};
-    const char *start = body.len > 0 ? memrchr(body.ptr, '\n', body.len) : NULL;
+    const char *start = body.ptr != NULL && body.len > 0 ? memrchr(body.ptr, '\n', body.len) : NULL;
     const llm_str line = start != NULL ? llm_str_cut(body, (size_t)(start - body.ptr) + 1) : body;
-    const char *tab = line.len > 0 ? memrchr(line.ptr, '\t', line.len) : NULL;
+    const char *tab = line.ptr != NULL && line.len > 0 ? memrchr(line.ptr, '\t', line.len) : NULL;
     return tab != NULL ? llm_str_cut(line, (size_t)(tab - line.ptr) + 1) : (llm_str){NULL, 0};
 }
 

@@ -113,9 +113,9 @@ else
     skip 'on a terminal' 'no script(1)'
 fi
 
-# timeout gives the interrupt back to its child, which sh took away from what runs in the background.
+# --foreground: one interrupt, not a second one for the group.  timeout gives the interrupt back to its child, which sh took away from what runs in the background.
 mkfifo "$work/stream"
-timeout 30 "$LLM_MASTER" query -m gpt-4o-mini slow >"$work/stream" 2>"$err" </dev/null &
+timeout --foreground 30 "$LLM_MASTER" query -m gpt-4o-mini slow >"$work/stream" 2>"$err" </dev/null &
 asked=$!
 exec 3<"$work/stream"
 is 'text comes while the stream is open' "$(dd bs=1 count=5 <&3 2>/dev/null)" begun
