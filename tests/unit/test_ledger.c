@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "check_main.h"
+#include "fail_alloc.h"
 
 // ---- the store -------------------------------------------------------------------------------------------------------
 
@@ -433,6 +434,34 @@ START_TEST(what_is_the_same_place) {
 }
 END_TEST
 
+START_TEST(each_allocation_fails_once) {
+    size_t n = 0;
+    ck_assert_uint_eq(llm_ledger_free(ledger, 100), 0);
+    for (bool failed = true; failed; n++) {
+        struct llm_ledger *made = NULL;
+        const struct llm_ledger_options options = {.store = &store, .settings = &settings, .safe = on_safe};
+        fail_alloc_after(n);
+        const llm_status status = llm_ledger_new(&options, &made, NULL);
+        failed = fail_alloc_off();
+        ck_assert_int_eq(status, failed ? LLM_E_NOMEM : LLM_OK);
+        ck_assert_uint_eq(llm_ledger_free(made, 100), 0);
+    }
+    ck_assert_uint_gt(n, 3);
+    ck_assert_int_eq(atomic_load(&fake.opens), atomic_load(&fake.closes));
+    ck_assert_int_eq(open_ledger(NULL), LLM_OK);
+    llm_status status = LLM_OK;
+    size_t rows = 0;
+    fail_alloc_from(0); // no more memory: what is there is used, then calls are refused
+    for (struct llm_ledger_row *row = NULL; status == LLM_OK; rows++) {
+        status = llm_ledger_begin(ledger, &row, NULL);
+    }
+    ck_assert(fail_alloc_off());
+    ck_assert_int_eq(status, LLM_E_NOMEM);
+    ck_assert_uint_eq(rows, 257);
+    ck_assert_uint_eq(llm_ledger_free(ledger, 100), 0);
+}
+END_TEST
+
 // ---- processes and threads ---------------------------------------------------------------------------------------------
 
 START_TEST(a_forked_child_is_refused) {
@@ -526,6 +555,7 @@ int main(void) {
     tcase_add_test(tcase, a_store_that_hears_nothing_is_left);
     tcase_add_test(tcase, a_store_that_does_not_open);
     tcase_add_test(tcase, what_is_the_same_place);
+    tcase_add_test(tcase, each_allocation_fails_once);
     tcase_add_test(tcase, a_forked_child_is_refused);
     tcase_add_test(tcase, many_threads);
     suite_add_tcase(suite, tcase);
