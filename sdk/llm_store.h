@@ -114,7 +114,7 @@ typedef struct llm_store_sum {
     int64_t day;                                          /* days since 1970 */
     llm_str provider, model, operation, tag, key, status; /* absent: the rows have none */
     int64_t calls, failed, cached, truncated, estimated, attempts;
-    int64_t usage[LLM_USAGE_NUMBERS];      /* of the rows that know it; -1: none does */
+    int64_t usage[LLM_USAGE_NUMBERS];      /* of the rows that know it and are not LLM_ROW_CACHED; -1: none */
     int64_t cost_micro_usd, cost_pico_usd; /* the sum is both together; pico from 0 to 999,999 */
     int64_t cost_unknown;                  /* rows whose cost is not known: they are not in the sum */
     int64_t duration_us;                   /* sum */

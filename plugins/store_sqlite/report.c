@@ -138,7 +138,8 @@ static void write_sums(struct sql *sql, const llm_store_query *query) {
         LLM_ROW_CACHED, LLM_ROW_TRUNCATED, LLM_ROW_ESTIMATED);
     add(sql, piece);
     for (size_t i = 0; i < LLM_USAGE_NUMBERS; i++) {
-        (void)snprintf(piece, sizeof piece, ", sum(%s)", numbers[i]);
+        (void)snprintf(piece, sizeof piece, ", sum(CASE WHEN flags & %u = 0 THEN %s END)", LLM_ROW_CACHED,
+                       numbers[i]); // what a provider counted once is not counted again
         add(sql, piece);
     }
     // Money in two parts: a sum of pico-USD would leave 64 bits after nine million dollars.

@@ -190,7 +190,7 @@ START_TEST(one_sum_over_all) {
         want.first_token_us += i % 2 == 0 ? i : 0;
         want.first_tokens += i % 2 == 0;
         want.cost_unknown += i % 4 == 3;
-        want.usage[0] += i;
+        want.usage[0] += i % 5 == 0 ? 0 : i; // what came from the cache was counted before
         pico += all[i].cost_pico_usd >= 0 ? all[i].cost_pico_usd : 0;
     }
     const llm_store_query query = everything();
