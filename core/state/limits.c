@@ -445,7 +445,7 @@ static llm_status look(struct llm_limits *limits, struct llm_wait *wait, const s
 
 llm_status llm_limits_ask(struct llm_limits *limits, struct llm_wait *wait,
                           const llm_str values[LLM_LIMIT_SIDES], uint64_t *ret_at_us, llm_error *err) {
-    struct llm_refusal refusal;
+    struct llm_refusal refusal = {0};
     (void)pthread_mutex_lock(&limits->lock);
     struct llm_time now = llm_limits_time(limits);
     const llm_status status = wait->state == LLM_WAIT_NONE

@@ -345,7 +345,7 @@ static llm_status explain(struct plugin *plugin, const struct reader *r, llm_str
     }
     memcpy(note->text, r->wrong, len);
     memcpy(note->text + len, ": ", 2);
-    memcpy(note->text + len + 2, r->what.ptr, what);
+    memcpy(note->text + len + 2, r->what.ptr != NULL ? r->what.ptr : "", what);
     *message = (llm_str){note->text, len + 2 + what};
     return LLM_E_CONFIG;
 }
