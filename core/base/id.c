@@ -23,7 +23,7 @@ static void put(uint8_t *to, uint64_t value, unsigned bytes) {
 }
 
 struct llm_id llm_id_make(int64_t time_us, uint64_t number, uint64_t seed) {
-    struct llm_id id;
+    struct llm_id id = {{0}};
     const uint64_t ms = time_us > 0 ? (uint64_t)time_us / 1000 : 0;
     put(id.bytes, ms, 6);
     put(id.bytes + 6, 0x7000u | (number >> 24 & 0xfffu), 2);

@@ -78,14 +78,12 @@ static size_t match_escaped(const struct llm_secret *secret, const char *text, s
     size_t at = 0;
     for (size_t i = 0; i < secret->len; i++) {
         const char c = secret->bytes[i];
-        if (at < len && text[at] == c) {
+        if (at < len && (text[at] == c || (text[at] == '+' && c == ' '))) {
             at++;
         } else if (len - at >= 3 && text[at] == '%' && is_hex(text + at + 1, c)) {
             at += 3;
         } else if (len - at >= 2 && text[at] == '\\' && text[at + 1] == c) {
             at += 2;
-        } else if (at < len && text[at] == '+' && c == ' ') {
-            at++;
         } else {
             return 0;
         }

@@ -19,7 +19,8 @@ static inline llm_str llm_str_from(const char *text) {
 }
 
 static inline bool llm_str_eq(llm_str a, llm_str b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return a.len == b.len &&
+           (a.len == 0 || (a.ptr != NULL && b.ptr != NULL && memcmp(a.ptr, b.ptr, a.len) == 0));
 }
 
 static inline bool llm_str_is(llm_str a, const char *text) {

@@ -243,14 +243,15 @@ llm_status llm_master_read_again(struct llm_master *master, const char *said, ll
     llm_error own = LLM_ERROR_INIT;
     (void)pthread_mutex_lock(&master->reload);
     llm_status status = build(master, &fresh, &own);
-    if (status == LLM_OK && (status = llm_snapshot_may_follow(master->snapshot, fresh, &own)) != LLM_OK) {
-        llm_snapshot_unref(fresh);
-    } else if (status == LLM_OK &&
-               (status = llm_recorder_configure(master->recorder, fresh, &own)) != LLM_OK) {
-        llm_snapshot_unref(fresh);
-    } else if (status == LLM_OK && llm_master_limits(master, fresh) != LLM_OK) {
-        llm_snapshot_unref(fresh);
-        status = llm_fail(&own, LLM_E_NOMEM, "out of memory");
+    if (status == LLM_OK) {
+        status = llm_snapshot_may_follow(master->snapshot, fresh, &own);
+        status = status == LLM_OK ? llm_recorder_configure(master->recorder, fresh, &own) : status;
+        if (status == LLM_OK && llm_master_limits(master, fresh) != LLM_OK) {
+            status = llm_fail(&own, LLM_E_NOMEM, "out of memory");
+        }
+        if (status != LLM_OK) {
+            llm_snapshot_unref(fresh);
+        }
     }
     if (status == LLM_OK) {
         (void)pthread_mutex_lock(&master->lock);

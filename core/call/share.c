@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Single flight: of calls that ask the same at the same time one leads and the others wait for its answer.
 #include "base/mem.h"
+
 #include "call/call.h"
+#include <assert.h>
 
 struct llm_reuse *llm_reuse_new(void) {
     struct llm_reuse *reuse = llm_mem_new(sizeof *reuse);
@@ -99,6 +101,7 @@ static void enlist(struct llm_call *leader, struct llm_call *call) {
 }
 
 static void delist(struct llm_call *leader, struct llm_call *call) {
+    assert(leader != NULL);
     struct llm_share *s = &call->share;
     *(s->before != NULL ? &s->before->share.next : &leader->share.first) = s->next;
     *(s->next != NULL ? &s->next->share.before : &leader->share.last) = s->before;

@@ -82,7 +82,7 @@ static int digit(char c) {
 
 static bool read_id(const char *text, uint8_t id[16]) {
     size_t n = 0;
-    for (; text[n] != '\0' && n < 32; n++) {
+    for (; n < 32 && text[n] != '\0'; n++) {
         const int value = digit(text[n]);
         if (value < 0) {
             return false;

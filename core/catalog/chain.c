@@ -76,7 +76,7 @@ static void by_weight(const struct llm_route_rule *rule, uint64_t *random, size_
     for (size_t at = 0; at < rule->n_targets && total > 0; at++) {
         uint64_t pick = llm_random_next(random) % total;
         size_t i = at;
-        while (pick >= rule->targets[order[i]].weight) {
+        while (i + 1 < rule->n_targets && pick >= rule->targets[order[i]].weight) {
             pick -= rule->targets[order[i++]].weight;
         }
         const size_t chosen = order[i];

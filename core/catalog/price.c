@@ -396,7 +396,7 @@ static bool is_whole(const struct bill *bill, struct facts tokens, struct facts 
 
 int64_t llm_price_cost(const struct llm_price *price, const llm_usage *usage, int64_t at,
                        struct llm_price_applied *ret) {
-    struct llm_price_applied unused;
+    struct llm_price_applied unused = {.above = -1};
     ret = ret != NULL ? ret : &unused;
     *ret = (struct llm_price_applied){.above = -1};
     struct bill bill;
