@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Single flight: of calls that ask the same at the same time one leads and the others wait for its answer.
-#include "base/mem.h"
-
-#include "call/call.h"
 #include <assert.h>
+
+#include "base/mem.h"
+#include "call/call.h"
 
 struct llm_reuse *llm_reuse_new(void) {
     struct llm_reuse *reuse = llm_mem_new(sizeof *reuse);

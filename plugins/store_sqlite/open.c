@@ -188,5 +188,8 @@ llm_status store_open(const llm_store_args *args, llm_store *store, llm_store_fa
     if (sqlite3_db_readonly(store->db, "main") != 0) {
         return store_fail(fault, LLM_E_DENIED, "%s: it is read-only", store->path);
     }
-    return store_run(store, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;", fault);
+    // Rows are appended: a few pages are enough, and memory is what it is after a minute, not after a day.
+    return store_run(
+        store, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -256;",
+        fault);
 }
