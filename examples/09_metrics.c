@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -67,7 +68,7 @@ int main(int argc, char **argv) {
     (void)llm_query(master, &args, NULL, &err); // a failure is counted too
     unsigned short port = 0;
     char *text;
-    if (argc > 3 && sscanf(argv[3], "%hu", &port) == 1) {
+    if (argc > 3 && (port = (unsigned short)strtoul(argv[3], NULL, 10)) != 0) {
         return serve(master, port);
     }
     if (llm_master_metrics(master, &text, NULL, &err) == LLM_OK) {

@@ -152,7 +152,7 @@ static void take_new(struct update *u, struct llm_import_entry *entry) {
 
 // Both in the order of their names.
 static llm_status merge(struct update *u) {
-    struct llm_catalogue_entry old;
+    struct llm_catalogue_entry old = {0};
     size_t at = 0, i = 0;
     bool has_old = u->old != NULL && llm_catalogue_next(u->old, &at, &old);
     while (u->status == LLM_OK && (has_old || i < u->import.n_entries)) {
@@ -312,7 +312,7 @@ static llm_status make_from_list(struct update *u, llm_str list, const char *nam
 // A catalogue takes the place of the old one as it is.
 static llm_status make_from_catalogue(struct update *u, const struct llm_catalogue *made, llm_str list,
                                       const char *name, struct llm_buf *text, llm_error *err) {
-    struct llm_catalogue_entry entry, old;
+    struct llm_catalogue_entry entry = {0}, old = {0};
     size_t at = 0;
     u->kind = "catalogue";
     u->as_of = made->as_of;

@@ -226,7 +226,8 @@ llm_status llm_manifest_read(llm_str text, const llm_host *host, struct llm_mani
                               LLM_FMT(values[STORE]), members[STORE].example);
         }
     }
-    const int64_t own = ret->store.ptr != NULL ? (int64_t)LLM_STORE_ABI_MAJOR : (int64_t)LLM_ABI_MAJOR;
+    const int64_t majors[] = {LLM_ABI_MAJOR, LLM_STORE_ABI_MAJOR}; // they only happen to be the same today
+    const int64_t own = majors[ret->store.ptr != NULL];
     if ((status = check_abi(values[ABI], own, why)) != LLM_OK ||
         (status = check_permissions(values[PERMISSIONS], why)) != LLM_OK ||
         (status = check_needs(values[NEEDS], host, why)) != LLM_OK) {

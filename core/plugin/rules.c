@@ -152,10 +152,11 @@ static llm_status check_symbol(struct llm_elf *elf, const struct llm_elf_symbol 
 
 llm_status llm_rules_check(struct llm_elf *elf, const struct llm_manifest *manifest, bool *ret_uses_origin,
                            struct llm_reason *why) {
+    static const unsigned majors[] = {LLM_ABI_MAJOR, LLM_STORE_ABI_MAJOR};
     const bool is_store = manifest->store.ptr != NULL;
     struct exports exports = {
         .prefix = is_store ? LLM_STR(STORE_ENTRY_PREFIX) : LLM_STR(ENTRY_PREFIX),
-        .own_major = is_store ? LLM_STORE_ABI_MAJOR : LLM_ABI_MAJOR,
+        .own_major = majors[is_store],
     };
     llm_status status = check_dynamic(elf, manifest, ret_uses_origin, why);
     for (uint32_t i = 1; status == LLM_OK && i < elf->n_symbols; i++) {

@@ -429,7 +429,7 @@ int cli_plugins_new(struct cli *cli, struct cli_args *args) {
     if (status != CLI_OK) {
         return status == CLI_INTERRUPTED ? CLI_OK : status;
     }
-    for (size_t i = 0; s.name[i] != '\0'; i++) {
+    for (size_t i = 0; s.name != NULL && s.name[i] != '\0'; i++) {
         s.upper[i] = s.name[i] >= 'a' && s.name[i] <= 'z' ? (char)(s.name[i] - 'a' + 'A') : s.name[i];
     }
     if (!find_templates(&s)) {

@@ -59,7 +59,7 @@ static int unknown(struct cli_args *args, const char *text, const char *name) {
 }
 
 static int take_max_wait(struct cli_args *args) {
-    const size_t len = strlen(args->value);
+    const size_t len = args->value != NULL ? strlen(args->value) : 0;
     int64_t ms;
     if (!llm_json_int64((llm_str){args->value, len}, &ms) || ms < 0 || ms > 86400000) {
         cli_usage(args->cli, args, "--max-wait must be a whole number of milliseconds up to 86400000");

@@ -277,8 +277,8 @@ static void plot_gap(struct plot *p, int64_t from, int64_t to) {
         const int64_t month = mp < 10 ? mp + 3 : mp - 9;
         char label[48];
         const int n = snprintf(label, sizeof label, "%04lld-%02lld-%02lld",
-                               (long long)(yoe + era * 400 + (month <= 2 ? 1 : 0)), (long long)month,
-                               (long long)(doy - (153 * mp + 2) / 5 + 1));
+                               (long long)yoe + (long long)era * 400 + (month <= 2 ? 1 : 0), (long long)month,
+                               (long long)doy - (153 * (long long)mp + 2) / 5 + 1);
         plot_line(p, (llm_str){label, (size_t)n}, host_str("-"), 0);
     }
 }
