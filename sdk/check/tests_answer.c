@@ -58,7 +58,8 @@ static bool compare_splits(struct check *check, struct codec_vector_case *v, voi
     if (!same_anyhow(check, v, &c, "the answer comes byte by byte")) {
         return false;
     }
-    const size_t step = longest > 600 ? longest / 300 : 1;
+    // Made-up answers are all alike: for them fewer places are enough.
+    const size_t step = check->n_recorded == 0 ? longest / 60 + 1 : longest > 600 ? longest / 300 : 1;
     for (size_t at = 1; at < longest; at += step) {
         char how[64];
         c.split = at;

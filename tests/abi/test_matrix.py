@@ -40,7 +40,7 @@ def main():
     for age in ("old", "new"):
         asked = run(host, plugins[age])
         t.result(asked.returncode == 0 and asked.stdout.startswith("Hello"), f"old host, plugin of the {age} header", asked.stdout + asked.stderr)
-        asked = run(check, "--fuzz-seconds", "0", "--quiet", plugins[age])
+        asked = run(check, "--fuzz-seconds", "0", "--timeout", "60", "--quiet", plugins[age])
         t.result(asked.returncode == 0, f"new host, plugin of the {age} header", asked.stdout[-800:] + asked.stderr)
     sanitized = b"libasan" in open(shipped, "rb").read() or b"libtsan" in open(shipped, "rb").read()
     if sanitized:

@@ -73,7 +73,7 @@ def only(numbers):
 def main():
     t = tap.Tap()
     quick = ["--fuzz-seconds", "0", "--timeout", "2"]
-    status, report, text = check(os.path.join(NASTY, "nasty_good.so"), "--fuzz-seconds", "1")
+    status, report, text = check(os.path.join(NASTY, "nasty_good.so"), "--fuzz-seconds", "1", "--timeout", "60")
     t.result(status == 0 and failed(report) == [], "a plugin without a defect conforms", text or str(failed(report)))
     sanitized = any(x["number"] == 58 and x["verdict"] == "skipped" for x in report["tests"])
 
