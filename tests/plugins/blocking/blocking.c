@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A plugin for tests: a generator that blocks.  What it does is the prompt: "verbs", "wait" (until it is cancelled), "deaf" (300 ms, whatever
+// A plugin for tests: a generator that blocks.  What it does is the prompt: "verbs", "wait" (until it is cancelled), "deaf" (1.5 s, whatever
 // is said to it, then one more verb), "flood", "fault", "fail", "lie" (a failure that is none), anything else comes back as text.
 #include <poll.h>
 #include <stdio.h>
@@ -58,7 +58,7 @@ static llm_status wait_for_cancel(const llm_run *run, const llm_out *out) {
 }
 
 static llm_status be_deaf(const llm_out *out) {
-    const struct timespec nap = {.tv_nsec = 300000000};
+    const struct timespec nap = {.tv_sec = 1, .tv_nsec = 500000000};
     (void)nanosleep(&nap, NULL);
     return say(out, "too late") < 0 ? LLM_E_CANCELLED : LLM_DONE;
 }
