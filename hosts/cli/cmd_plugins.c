@@ -141,7 +141,7 @@ static void print_members(struct cli *cli, llm_str plugin) {
             continue;
         }
         host_text_decoded(&line, it.name);
-        host_text_text(&line, ": ");
+        host_text_text(&line, "=");
         if (llm_json_type(it.value) == '"') {
             host_text_decoded(&line, it.value);
         } else {
@@ -185,7 +185,7 @@ static int run_tool(struct cli *cli, struct cli_args *args) {
         return cli_usage(cli, args, "too many arguments");
     }
     if (strcmp(verb, "check") != 0) {
-        argv[n++] = strcmp(verb, "diff") == 0 ? "--diff" : "--bench";
+        argv[n++] = strcmp(verb, "diff") == 0 ? "--diff" : strcmp(verb, "pack") == 0 ? "--pack" : "--bench";
     }
     for (int i = args->at + 1; i < args->argc; i++) {
         argv[n++] = args->argv[i];
@@ -208,12 +208,20 @@ static int run_tool(struct cli *cli, struct cli_args *args) {
 
 static bool is_tool(const struct cli_args *args) {
     const char *verb = args->at < args->argc ? args->argv[args->at] : "";
-    return strcmp(verb, "check") == 0 || strcmp(verb, "diff") == 0 || strcmp(verb, "bench") == 0;
+    return strcmp(verb, "check") == 0 || strcmp(verb, "diff") == 0 || strcmp(verb, "bench") == 0 ||
+           strcmp(verb, "pack") == 0;
 }
 
 static int run(struct cli *cli, struct cli_args *args) {
     if (is_tool(args)) {
         return run_tool(cli, args);
+    }
+    if (args->at < args->argc && strcmp(args->argv[args->at], "replay") == 0) {
+        args->at++;
+        args->command = cli_replay.name;
+        args->table = cli_replay.options;
+        args->n_table = cli_replay.n_options;
+        return cli_replay.run(cli, args);
     }
     if (args->at < args->argc && strcmp(args->argv[args->at], "new") == 0) {
         args->at++;
@@ -233,7 +241,8 @@ static int run(struct cli *cli, struct cli_args *args) {
 
 const struct cli_command cli_plugins = {
     .name = "plugins",
-    .operands = "list | show NAME | new NAME | check FILE | diff OLD NEW | bench FILE",
+    .operands =
+        "list | show NAME | new NAME | check FILE | diff OLD NEW | bench FILE | pack DIR FILE | replay DIR",
     .summary = "Plugins: which were found, what they are, why one is refused",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

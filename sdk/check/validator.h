@@ -160,6 +160,9 @@ int check_bench(const struct check_options *options);
 // plugins diff: what differs when the same cases go through old_file and options->file.  0: nothing; 1; 2: it could not be found out.
 int check_diff(const struct check_options *options, const char *old_file);
 
+// plugins pack: a folder `dir` with the file, its manifest and their SHA-256.  0; 1: no plugin; 2: it cannot be written.
+int check_pack(const struct check_options *options, const char *dir);
+
 // ---- tests ----------------------------------------------------------------------------------------------------------------
 
 void check_test_elf(struct check *check);

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import tap  # noqa: E402
@@ -110,6 +111,14 @@ def main():
                                     (["diff", good, good], 0, " 0 differ"), (["diff", good, bad], 1, "{"), (["bench", good], 0, "a call")):
         run = subprocess.run([cli, "plugins", *arguments], capture_output=True, text=True, timeout=60)
         t.result(run.returncode == status and text in run.stdout, f"llm-master plugins {arguments[0]} exits with {status}", run.stdout[-300:] + run.stderr)
+    packed = os.path.join(tempfile.mkdtemp(prefix="llm-pack-"), "packed")
+    run = subprocess.run([cli, "plugins", "pack", packed, good], capture_output=True, text=True, timeout=60)
+    sums = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=packed, capture_output=True, text=True, timeout=60) if run.returncode == 0 else run
+    t.result(sums.returncode == 0 and "plugin.json: OK" in sums.stdout, "llm-master plugins pack: file, manifest, sums", sums.stdout + run.stderr)
+    run = subprocess.run([cli, "plugins", "pack", packed, good], capture_output=True, text=True, timeout=60)
+    t.result(run.returncode == 2 and "cannot make" in run.stderr, "plugins pack writes over nothing", run.stderr)
+    run = subprocess.run([cli, "plugins", "replay", "/nonexistent"], capture_output=True, text=True, timeout=60)
+    t.result(run.returncode == 2 and "nonexistent" in run.stderr, "plugins replay is replay", f"{run.returncode} {run.stderr}")
     t.done()
 
 

@@ -89,7 +89,7 @@ run plugins list
 is 'plugins: status' "$status" 0
 fits 'plugins: a line' grep -q '^org.llm-master.recraft  *0.1.0  *found  */.*recraft.so  *recraft' "$out"
 run plugins show recraft
-is 'plugins: one' "$status $(grep '^id: ' "$out")" '0 id: org.llm-master.recraft'
+is 'plugins: one' "$status $(grep '^id=' "$out")" '0 id=org.llm-master.recraft'
 run plugins show recraft --json
 is 'plugins: one, as JSON' "$status $(member /0/file)" '0 recraft.so'
 run plugins show recrft
