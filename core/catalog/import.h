@@ -18,7 +18,7 @@ struct llm_import_rate {
 struct llm_import_entry {
     llm_str provider, id, operation;
     int64_t context, output; // 0: unknown
-    uint32_t abilities;      // bits, in the order of llm_import_ability()
+    uint32_t abilities;      // a bit each: tools vision audio video pdf reasoning structured_output caching
     size_t source, order;    // order: as they were read
     struct llm_import_rate *rates;
     size_t n_rates, cap_rates;

@@ -95,7 +95,7 @@ bool check_open(struct check *check) {
     return true;
 }
 
-bool check_enter(struct check *check) {
+static bool enter(struct check *check) {
     union {
         void *p;
         const llm_provider_descriptor *(LLM_CALL *fn)(void);
@@ -183,7 +183,7 @@ static void read_own_provider(struct check *check) {
 
 bool check_load(struct check *check) {
     read_own_provider(check);
-    return check_read_recordings(check) && check_open(check) && check_enter(check);
+    return check_read_recordings(check) && check_open(check) && enter(check);
 }
 
 bool check_load_sandboxed(struct check *check) {
@@ -195,7 +195,7 @@ bool check_load_sandboxed(struct check *check) {
         check_skip(check, "no sandbox here: a sanitized build, or a system without seccomp");
         return false;
     }
-    return check_open(check) && check_enter(check);
+    return check_open(check) && enter(check);
 }
 
 const llm_generator *check_generator(const struct check *check, const char *operation) {

@@ -138,11 +138,3 @@ const struct check_test check_tests[] = {
     T(63, "documents", W, documents, "README, CHANGELOG and LICENSE lie beside the source", "write them"),
     {0, NULL, E, NULL, NULL, NULL},
 };
-
-size_t check_tests_count(void) {
-    size_t n = 0;
-    while (check_tests[n].id != NULL) {
-        n++;
-    }
-    return n;
-}

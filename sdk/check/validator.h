@@ -72,7 +72,6 @@ struct check_test {
 };
 
 extern const struct check_test check_tests[]; // ended by a NULL id
-size_t check_tests_count(void);
 
 // ---- verdicts: the first failure stays ------------------------------------------------------------------------------
 
@@ -99,7 +98,6 @@ bool check_load_sandboxed(struct check *check);
 // The steps of it.
 bool check_read_recordings(struct check *check);
 bool check_open(struct check *check);
-bool check_enter(struct check *check);
 
 // ---- cases ------------------------------------------------------------------------------------------------------------
 
