@@ -23,6 +23,7 @@
 #include "base/buf.h"
 #include "base/gate.h"
 #include "base/id.h"
+#include "base/spare.h"
 #include "call/response.h"
 #include "call/reuse.h"
 #include "call/verdict.h"
@@ -99,6 +100,7 @@ struct llm_loop {
     struct llm_call *ready_first, *ready_last; // to be advanced
     struct llm_call *pool;                     // freed ones, their memory kept
     size_t n_pool, n_open;                     // n_open: not ended yet
+    struct llm_spare spare;                    // of the pool
     struct llm_call *graves;            // freed by the host: released when nothing of them is on the stack
     _Atomic(struct llm_call *) cancels; // asked for by any thread
     uint32_t depth;                     // > 0: inside run, frees wait

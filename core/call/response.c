@@ -3,17 +3,20 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/spare.h"
 #include "llm_json.h"
 
 #define KEEP_BYTES 65536u // of each buffer, for the next call
 #define POOL_MAX 64u
 
 struct llm_response_pool {
-    pthread_mutex_t lock; // guards idle, n_idle
+    pthread_mutex_t lock; // guards idle, n_idle, spare
     struct llm_response *idle;
     size_t n_idle;
+    struct llm_spare spare;
     bool closed;
     _Atomic uint32_t refs; // the master's and each response's
 };
@@ -52,6 +55,29 @@ static void response_destroy(struct llm_response *r) {
     llm_mem_free(r);
 }
 
+// Takes all but the n last used ones out of the pool, which is locked.
+static struct llm_response *cut_after(struct llm_response_pool *pool, size_t n) {
+    struct llm_response **at = &pool->idle;
+    if (n >= pool->n_idle) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        at = &(*at)->next;
+    }
+    struct llm_response *rest = *at;
+    *at = NULL;
+    pool->n_idle = n;
+    return rest;
+}
+
+static void destroy_all(struct llm_response *r) {
+    while (r != NULL) {
+        struct llm_response *next = r->next;
+        response_destroy(r);
+        r = next;
+    }
+}
+
 static void pool_drop(struct llm_response_pool *pool) {
     if (atomic_fetch_sub(&pool->refs, 1) == 1) {
         (void)pthread_mutex_destroy(&pool->lock);
@@ -64,15 +90,10 @@ void llm_response_pool_unref(struct llm_response_pool *pool) {
         return;
     }
     (void)pthread_mutex_lock(&pool->lock);
-    struct llm_response *idle = pool->idle;
-    pool->idle = NULL;
+    struct llm_response *idle = cut_after(pool, 0);
     pool->closed = true;
     (void)pthread_mutex_unlock(&pool->lock);
-    while (idle != NULL) {
-        struct llm_response *next = idle->next;
-        response_destroy(idle);
-        idle = next;
-    }
+    destroy_all(idle);
     pool_drop(pool);
 }
 
@@ -120,6 +141,7 @@ struct llm_response *llm_response_new(struct llm_response_pool *pool) {
     if (r != NULL) {
         pool->idle = r->next;
         pool->n_idle--;
+        llm_spare_taken(&pool->spare, pool->n_idle);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     if (r == NULL) {
@@ -148,17 +170,17 @@ void llm_response_free(llm_response *r) {
     }
     struct llm_response_pool *pool = r->pool;
     response_clear(r);
+    const uint64_t now_us = llm_clock_us();
     (void)pthread_mutex_lock(&pool->lock);
-    const bool keep = !pool->closed && pool->n_idle < POOL_MAX;
-    if (keep) {
+    r->next = NULL;
+    if (!pool->closed && pool->n_idle < POOL_MAX) {
         r->next = pool->idle;
         pool->idle = r;
         pool->n_idle++;
+        r = cut_after(pool, pool->n_idle - llm_spare_put(&pool->spare, pool->n_idle, now_us));
     }
     (void)pthread_mutex_unlock(&pool->lock);
-    if (!keep) {
-        response_destroy(r);
-    }
+    destroy_all(r);
     pool_drop(pool);
 }
 

@@ -8,7 +8,8 @@
 #include "llm_json.h"
 #include "net/url.h"
 
-#define KEEP_BYTES 65536u
+#define KEEP_BYTES 65536u // of each buffer, for the next call
+#define POOL_MAX 256u
 
 static llm_str text_or(const char *text, const char *otherwise) {
     return llm_str_from(text != NULL ? text : otherwise);
@@ -21,6 +22,7 @@ struct llm_call *llm_call_take(struct llm_loop *loop) {
     if (call != NULL) {
         loop->pool = call->next;
         loop->n_pool--;
+        llm_spare_taken(&loop->spare, loop->n_pool);
         return call;
     }
     call = llm_mem_new(sizeof *call);
@@ -101,6 +103,23 @@ static void call_destroy(struct llm_call *call) {
     llm_mem_free(call);
 }
 
+// The n last used ones stay.
+static void pool_keep(struct llm_loop *loop, size_t n) {
+    struct llm_call **at = &loop->pool;
+    if (n >= loop->n_pool) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        at = &(*at)->next;
+    }
+    while (*at != NULL) {
+        struct llm_call *call = *at;
+        *at = call->next;
+        call_destroy(call);
+    }
+    loop->n_pool = n;
+}
+
 void llm_call_drop(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     llm_call_record_drop(call);
@@ -109,21 +128,18 @@ void llm_call_drop(struct llm_call *call) {
         llm_snapshot_unref(call->snapshot);
     }
     call_clear(call);
-    if (loop->n_pool >= 256) {
+    if (loop->n_pool >= POOL_MAX) {
         call_destroy(call);
         return;
     }
     call->next = loop->pool;
     loop->pool = call;
     loop->n_pool++;
+    pool_keep(loop, loop->n_pool - llm_spare_put(&loop->spare, loop->n_pool, loop->reactor.now_us));
 }
 
 void llm_call_pool_free(struct llm_loop *loop) {
-    while (loop->pool != NULL) {
-        struct llm_call *call = loop->pool;
-        loop->pool = call->next;
-        call_destroy(call);
-    }
+    pool_keep(loop, 0);
 }
 
 void llm_call_close_job(struct llm_call *call) {

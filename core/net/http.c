@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/spare.h"
 #include "net/url.h"
 
 #define POOL_MAX 256u       // idle handles kept for reuse; each holds some 10 KiB
@@ -47,6 +48,7 @@ struct llm_http {
     CURLM *multi;
     struct llm_exchange *active, *idle;
     size_t n_idle;
+    struct llm_spare spare; // of the idle ones
     struct llm_timer timer;
     struct llm_buf ca_file, ca_path, proxy; // ptr NULL: not set
     bool environment_proxy;
@@ -369,6 +371,23 @@ static struct llm_exchange *exchange_new(struct llm_http *http) {
     return x;
 }
 
+// The n last used ones stay.
+static void keep_idle(struct llm_http *http, size_t n) {
+    struct llm_exchange **at = &http->idle;
+    if (n >= http->n_idle) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        at = &(*at)->next;
+    }
+    while (*at != NULL) {
+        struct llm_exchange *x = *at;
+        *at = x->next;
+        exchange_free(x);
+    }
+    http->n_idle = n;
+}
+
 // Take it off the list and keep it for the next call.
 static void retire(struct llm_exchange *x) {
     struct llm_http *http = x->http;
@@ -392,6 +411,7 @@ static void retire(struct llm_exchange *x) {
     x->next = http->idle;
     http->idle = x;
     http->n_idle++;
+    keep_idle(http, http->n_idle - llm_spare_put(&http->spare, http->n_idle, http->reactor->now_us));
 }
 
 static llm_status set_url(struct llm_exchange *x, const char *url) {
@@ -464,6 +484,7 @@ llm_status llm_http_start(struct llm_http *http, const struct llm_http_call *cal
     if (x != NULL) {
         http->idle = x->next;
         http->n_idle--;
+        llm_spare_taken(&http->spare, http->n_idle);
     } else if ((x = exchange_new(http)) == NULL) {
         return LLM_E_NOMEM;
     }
@@ -632,11 +653,7 @@ void llm_http_free(struct llm_http *http) {
     while (http->active != NULL) {
         retire(http->active);
     }
-    while (http->idle != NULL) {
-        struct llm_exchange *x = http->idle;
-        http->idle = x->next;
-        exchange_free(x);
-    }
+    keep_idle(http, 0);
     curl_multi_cleanup(http->multi);
     llm_timer_clear(http->reactor, &http->timer);
     llm_buf_done(&http->ca_file);
