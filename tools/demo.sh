@@ -49,6 +49,7 @@ umask 022
 rm -rf "$build/demo"
 mkdir -p "$settings/providers.d" "$plugins" "$build/demo"
 
+: >"$home/simulator" # there before the simulator's own shell makes it
 "$llm" sim --listen 127.0.0.1:0 --delay 25 --script tools/demo_rules.json >"$home/simulator" 2>&1 &
 simulator=$!
 url=

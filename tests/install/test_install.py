@@ -91,9 +91,9 @@ def main():
         compiles(tap, root, environment)
         plugin_outside(tap, root, environment)
         library = os.path.dirname(configs[0]) if configs else root
-        status, output = run([glob.glob(f"{root}/**/bin/llm-master", recursive=True)[0], "--help"],
-                             env={**os.environ, "LD_LIBRARY_PATH": library})
-        tap.result(status == 0 and "query" in output, "the installed llm-master runs", output)
+        plain = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+        status, output = run([glob.glob(f"{root}/**/bin/llm-master", recursive=True)[0], "--help"], env=plain)
+        tap.result(status == 0 and "query" in output, "the installed llm-master runs, and finds its library by itself", output)
         programs = os.path.dirname(glob.glob(f"{root}/**/bin/llm-master", recursive=True)[0])
         status, output = run([sys.executable, SOURCE + "/tests/check/test_tutorial.py"],
                              env={**os.environ, "LD_LIBRARY_PATH": library, "LLM_TUTORIAL_BIN": programs})
