@@ -205,6 +205,15 @@ static llm_status finish(llm_job *job, uint32_t choice, llm_str word, llm_str na
     return out->finish(out->ctx, choice, reason, native.ptr, native.len);
 }
 
+bool oai_chat_is_finished(const llm_job *job) {
+    for (uint32_t i = 0; i < OAI_CHOICES_MAX; i++) {
+        if ((job->choices[i].flags & (OAI_SEEN | OAI_FINISHED)) == OAI_SEEN) {
+            return false;
+        }
+    }
+    return job->has_finish;
+}
+
 llm_status oai_chat_end(llm_job *job, const llm_out *out) {
     llm_status status = oai_audio_end(job, out);
     for (uint32_t i = 0; i < OAI_CHOICES_MAX && status >= 0; i++) {

@@ -78,7 +78,8 @@ llm_status LLM_CALL oai_data(llm_job *job, const llm_chunk *chunk, const llm_out
 }
 
 llm_status LLM_CALL oai_end(llm_job *job, llm_status transport, const llm_out *out) {
-    if (!job->terminated && !job->has_finish) {
+    const bool finished = is_chat(job) ? oai_chat_is_finished(job) : job->has_finish;
+    if (!job->terminated && !finished) {
         if (transport < 0) {
             return transport;
         }
@@ -94,10 +95,24 @@ llm_status LLM_CALL oai_end(llm_job *job, llm_status transport, const llm_out *o
     return status < 0 ? status : LLM_DONE;
 }
 
+// Some services say whether the same request can come out otherwise.
+static void take_advice(const llm_head *head, llm_fault *fault) {
+    for (size_t i = 0; i < head->n_headers; i++) {
+        if (oai_same(head->headers[i].name, "x-should-retry")) {
+            if (oai_same(head->headers[i].value, "false")) {
+                fault->retry = LLM_RETRY_NEVER;
+            } else if (oai_same(head->headers[i].value, "true") && fault->retry == LLM_RETRY_DEFAULT) {
+                fault->retry = LLM_RETRY_SAFE;
+            }
+        }
+    }
+}
+
 llm_status LLM_CALL oai_fail(llm_job *job, const llm_head *head, const llm_bytes *body, llm_fault *fault) {
     if (fault->http_status == 0) {
         fault->http_status = head->http_status;
     }
     oai_fault_read(job, trim((llm_str){(const char *)body->ptr, body->len}), fault);
+    take_advice(head, fault);
     return settle(job, LLM_OK);
 }

@@ -73,6 +73,7 @@ static const struct rule rules[] = {
     {WORD, 0, LLM_E_TOO_LARGE, "request_too_large"},
     {WORD, 0, LLM_E_TIMEOUT, "deadline_exceeded"},
     {WORD, 0, LLM_E_TIMEOUT, "timeout_error"},
+    {WORD, 0, LLM_E_INVALID_REQUEST, "string_above_max_length"}, // of a name or an id as well as of a prompt
     {BODY, 0, LLM_E_CONTENT_FILTER, "*\"flagged_input\"*"},
     {BODY, 0, LLM_E_CONTENT_FILTER, "*\"ResponsibleAIPolicyViolation\"*"},
     {BODY, 0, LLM_E_QUOTA, "*\"quotaId\"*PerDay*"}, // clears at midnight, not in seconds
@@ -104,6 +105,7 @@ static const struct rule rules[] = {
     {MESSAGE, 0, LLM_E_CONTEXT_LENGTH, "*range of input length*"},
     {MESSAGE, 0, LLM_E_CONTEXT_LENGTH, "*reduce the length of the*"},
     {MESSAGE, 400, LLM_E_CONTEXT_LENGTH, "*too many tokens*"},
+    {MESSAGE, 429, LLM_E_TOO_LARGE, "*request too large*tokens per min*"}, // as above, said with a 429
     {MESSAGE, 0, LLM_E_CONTENT_FILTER, "*content management policy*"},
     {MESSAGE, 0, LLM_E_CONTENT_FILTER, "*safety system*"},
     {MESSAGE, 0, LLM_E_CONTENT_FILTER, "*flagged as potentially violating*"},
@@ -130,6 +132,7 @@ static const struct rule rules[] = {
     {MESSAGE, 400, LLM_E_NOT_FOUND, "*not a valid model*"},
     {MESSAGE, 400, LLM_E_NOT_FOUND, "invalid model*"},
     {MESSAGE, 400, LLM_E_NOT_FOUND, "*unknown model*"},
+    {MESSAGE, 400, LLM_E_NOT_FOUND, "*model identifier is invalid*"},
     {MESSAGE, 400, LLM_E_NOT_FOUND, "*has been decommissioned*"},
     {MESSAGE, 200, LLM_E_NOT_FOUND, "*unexpected endpoint*"},
     {MESSAGE, 0, LLM_E_OVERLOADED, "*is overloaded*"},

@@ -26,7 +26,8 @@ bool oai_is_failure(llm_str error) {
 
 bool oai_is_failure_body(llm_str doc) {
     static const char *const words[] = {"message", "detail", "msg", NULL};
-    static const char *const kinds[] = {"code", "type", "status", NULL};
+    static const char *const kinds[] = {"code", "type", "status", "error", NULL};
+    int flag = 0;
     if (is_error_value(oai_get(doc, "error")) || oai_is(oai_get(doc, "object"), "error") ||
         is_error_value(oai_get(doc, "detail"))) {
         return true;
@@ -34,7 +35,8 @@ bool oai_is_failure_body(llm_str doc) {
     if (first_of(doc, words, '"').ptr == NULL) {
         return false;
     }
-    return first_of(doc, kinds, '"').ptr != NULL || first_of(doc, kinds, '0').ptr != NULL;
+    return first_of(doc, kinds, '"').ptr != NULL || first_of(doc, kinds, '0').ptr != NULL ||
+           (llm_json_bool(oai_get(doc, "error"), &flag) && flag);
 }
 
 /* ---- parts of it ------------------------------------------------------------------------------------------------------ */
@@ -89,7 +91,7 @@ static llm_str first_word(llm_str a, llm_str b, llm_str c) {
 
 // A status from 400 to 599, as a number or as text of digits.
 static int64_t find_number(llm_str object) {
-    static const char *const names[] = {"code", "status_code", "status", NULL};
+    static const char *const names[] = {"code", "status_code", "status", "error", NULL};
     for (size_t i = 0; names[i] != NULL; i++) {
         const llm_str v = oai_get(object, names[i]);
         const llm_str plain = oai_plain(v);

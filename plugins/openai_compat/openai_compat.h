@@ -183,6 +183,8 @@ llm_status LLM_CALL oai_end(llm_job *job, llm_status transport, const llm_out *o
 llm_status LLM_CALL oai_fail(llm_job *job, const llm_head *head, const llm_bytes *body, llm_fault *fault);
 // chat.c: chat and completions
 llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *out);
+// Was there a finish for every choice that was seen?
+bool oai_chat_is_finished(const llm_job *job);
 // Give what is still owed for choices without a finish.
 llm_status oai_chat_end(llm_job *job, const llm_out *out);
 // tools.c

@@ -22,7 +22,19 @@ static uint64_t unit_ms(llm_str word) {
     return 1000; // seconds, also without a unit
 }
 
-// "34.4s", "120ms", "6m0s", "1h2m3s", "26 seconds", "20"; what follows is not looked at.
+// What may stand between two parts that are written in words.
+static size_t joint(llm_str t) {
+    static const char *const joints[] = {" and ", ", ", " "};
+    for (size_t i = 0; i < sizeof joints / sizeof joints[0]; i++) {
+        const size_t n = strlen(joints[i]);
+        if (t.len > n && memcmp(t.ptr, joints[i], n) == 0 && is_digit(t.ptr[n])) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+// "34.4s", "120ms", "6m0s", "1h2m3s", "26 seconds", "1 minute and 30 seconds", "20"; what follows is not looked at.  A date is none.
 static uint64_t duration_ms(llm_str t) {
     uint64_t total = 0;
     size_t i = 0;
@@ -43,10 +55,15 @@ static uint64_t duration_ms(llm_str t) {
         while (i < t.len && (t.ptr[i] | 0x20) >= 'a' && (t.ptr[i] | 0x20) <= 'z') {
             i++;
         }
+        if (i == start && i + 1 < t.len && (t.ptr[i] == '-' || t.ptr[i] == ':') && is_digit(t.ptr[i + 1])) {
+            return 0;
+        }
         total += thousandths * unit_ms((llm_str){t.ptr + start, i - start}) / 1000;
-        if (words || i == start) {
+        const size_t n = words ? joint((llm_str){t.ptr + i, t.len - i}) : 0;
+        if (i == start || (words && n == 0)) {
             break;
         }
+        i += n;
     }
     return total < DAY_MS ? total : DAY_MS;
 }

@@ -84,7 +84,9 @@ static llm_status give(llm_job *job, struct oai_call *call, llm_str id, llm_str 
                        const llm_out *out) {
     struct feed f = {.out = out, .call = *call, .id = id, .name = name};
     const char type = llm_json_type(args);
-    const bool has_args = type == '"' ? oai_has_text(args) : type != 0 && type != 'n';
+    // The text "null" too stands for no arguments.
+    const bool says_null = type == '"' && !call->has_args && oai_is(args, "null");
+    const bool has_args = type == '"' ? oai_has_text(args) && !says_null : type != 0 && type != 'n';
     if (has_args) {
         call->is_complete = call->id_hash == 0 && !call->has_args && is_complete(job, args);
         call->has_args = true;

@@ -22,6 +22,7 @@ enum member {
     COST,
     TICKS,
     ESTIMATED,
+    SEARCHES,
     MEMBERS
 };
 
@@ -43,15 +44,19 @@ static const llm_str names[MEMBERS] = {OAI_NAME("prompt_tokens"),
                                        OAI_NAME("reasoning_tokens"),
                                        OAI_NAME("cost"),
                                        OAI_NAME("cost_in_usd_ticks"),
-                                       OAI_NAME("estimated_cost")};
+                                       OAI_NAME("estimated_cost"),
+                                       OAI_NAME("num_search_queries")};
 
-// A count: the first of two that is a number of at least 0, else -1.
+#define COUNT_MAX (INT64_C(1) << 53) // beyond it nothing was counted; sums of a few never overflow
+
+static bool is_count(llm_str v, int64_t *ret) {
+    return oai_int64(v, ret) && *ret >= 0 && *ret <= COUNT_MAX;
+}
+
+// A count: the first of two that is one, else -1.
 static int64_t count(llm_str a, llm_str b) {
     int64_t n;
-    if ((oai_int64(a, &n) && n >= 0) || (oai_int64(b, &n) && n >= 0)) {
-        return n;
-    }
-    return -1;
+    return is_count(a, &n) || is_count(b, &n) ? n : -1;
 }
 
 static int64_t or_else(int64_t a, int64_t b) {
@@ -80,7 +85,7 @@ static int64_t cost(const llm_job *job, llm_str doc, const llm_str *v) {
     return pico < 0 || (pico == 0 && small_units) ? -1 : pico;
 }
 
-// The tokens that came on top of completion or prompt.
+// The tokens that came on top of completion or prompt: thoughts, sound, or what a cache was read or written for.
 static void settle(const llm_job *job, llm_counts *c, int64_t total) {
     const int64_t in = c->input_tokens, out = c->output_tokens;
     if (in < 0 || out < 0) {
@@ -88,6 +93,7 @@ static void settle(const llm_job *job, llm_counts *c, int64_t total) {
     }
     const int64_t reasoning = or_else(c->reasoning_tokens, 0);
     const int64_t audio = or_else(c->audio_input_tokens, 0);
+    const int64_t read = or_else(c->cache_read_tokens, 0), written = or_else(c->cache_write_tokens, 0);
     const int64_t more = total - in - out;
     if (total < 0) {
         c->output_tokens += job->inst->reasoning_tokens == OAI_OUTSIDE ? reasoning : 0;
@@ -96,6 +102,8 @@ static void settle(const llm_job *job, llm_counts *c, int64_t total) {
         c->output_tokens += reasoning;
     } else if (more > 0 && more == audio) {
         c->input_tokens += audio;
+    } else if (more > 0 && (more == read + written || more == read || more == written)) {
+        c->input_tokens += more;
     } else if (more > 0 && c->reasoning_tokens < 0) { // nothing else is left that it could be
         c->output_tokens += more;
         c->reasoning_tokens = more;
@@ -155,6 +163,7 @@ llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, c
     c.audio_output_tokens = count(oai_get(made, "audio_tokens"), (llm_str){NULL, 0});
     c.image_input_tokens = count(oai_get(in, "image_tokens"), (llm_str){NULL, 0});
     c.image_output_tokens = count(oai_get(made, "image_tokens"), (llm_str){NULL, 0});
+    c.searches = count(v[SEARCHES], (llm_str){NULL, 0});
     settle(job, &c, total);
     c.cache_read_tokens = at_most(c.cache_read_tokens, c.input_tokens);
     c.reasoning_tokens = at_most(c.reasoning_tokens, c.output_tokens);
