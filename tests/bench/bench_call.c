@@ -3,6 +3,7 @@
 // the asking thread, every row is taken in turn with what it is compared to, and the median of the rounds is shown.
 //
 // Prints one line a figure: name, value, goal, ratio or count, and "ok" or "MISSED".  Exit status 1 when a goal was missed.
+// "run bare|core CALLS" only asks for 1 KB that often, for callgrind (--toggle-collect=bench_call_run).
 #include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,10 +14,13 @@
 
 #include "bench.h"
 #include "fail_alloc.h"
+#include "llm_json.h"
 #include "llm_master.h"
 #include "sim.h"
 
 #define ROUNDS 5
+
+void bench_call_run(bool with_core, int calls);
 
 // ---- the two clients -----------------------------------------------------------------------------------------------
 
@@ -97,6 +101,17 @@ static char *chat(size_t content_len, const char *more, size_t *ret_len) {
     strcpy(body + n + content_len, "\"}]}");
     *ret_len = strlen(body);
     return body;
+}
+
+__attribute__((noinline)) void bench_call_run(bool with_core, int calls) {
+    size_t len;
+    char *body = chat(920, "", &len);
+    if (with_core) {
+        core(body, len, 0, calls);
+    } else {
+        bare(body, len, calls);
+    }
+    free(body);
 }
 
 // ---- the figures ---------------------------------------------------------------------------------------------------
@@ -188,7 +203,14 @@ static char *rules(void) {
     return text;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    const bool only_calls = argc == 4 && strcmp(argv[1], "run") == 0;
+    int64_t calls = 0;
+    if (argc != 1 && !(only_calls && llm_json_int64((llm_str){argv[3], strlen(argv[3])}, &calls) &&
+                       calls >= 0 && calls <= 1000000)) {
+        fprintf(stderr, "usage: bench_call [run bare|core CALLS]\n");
+        return 2;
+    }
     llm_error err = LLM_ERROR_INIT;
     struct llm_sim *sim;
     char *text = rules();
@@ -229,8 +251,12 @@ int main(void) {
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, swallow);
-    call_figures();
-    stream_figures();
+    if (only_calls) {
+        bench_call_run(strcmp(argv[2], "core") == 0, (int)calls);
+    } else {
+        call_figures();
+        stream_figures();
+    }
     curl_easy_cleanup(curl);
     curl_slist_free_all(fields);
     llm_master_free(master);
