@@ -206,7 +206,7 @@ static llm_status finish(llm_job *job, uint32_t choice, llm_str word, llm_str na
 }
 
 bool oai_chat_is_finished(const llm_job *job) {
-    for (uint32_t i = 0; i < OAI_CHOICES_MAX; i++) {
+    for (uint32_t i = 0; i < job->n_choices; i++) {
         if ((job->choices[i].flags & (OAI_SEEN | OAI_FINISHED)) == OAI_SEEN) {
             return false;
         }
@@ -216,7 +216,7 @@ bool oai_chat_is_finished(const llm_job *job) {
 
 llm_status oai_chat_end(llm_job *job, const llm_out *out) {
     llm_status status = oai_audio_end(job, out);
-    for (uint32_t i = 0; i < OAI_CHOICES_MAX && status >= 0; i++) {
+    for (uint32_t i = 0; i < job->n_choices && status >= 0; i++) {
         if ((job->choices[i].flags & OAI_SEEN) != 0) {
             status = finish(job, i, (llm_str){NULL, 0}, (llm_str){NULL, 0}, out);
         }
@@ -225,6 +225,27 @@ llm_status oai_chat_end(llm_job *job, const llm_out *out) {
 }
 
 /* ---- choices ------------------------------------------------------------------------------------------------------- */
+
+// Make room for it: no memory, false.
+static bool have_choice(llm_job *job, size_t index) {
+    if (index < job->n_choices) {
+        return true;
+    }
+    size_t n = job->n_choices > 0 ? job->n_choices : 1;
+    while (n <= index) {
+        n *= 2;
+    }
+    struct oai_choice *choices = job->args->alloc(job->args->alloc_ctx, n * sizeof *choices);
+    if (choices == NULL) {
+        return false;
+    }
+    if (job->n_choices > 0) {
+        memcpy(choices, job->choices, job->n_choices * sizeof *choices);
+    }
+    job->choices = choices; // the rest is zero
+    job->n_choices = n;
+    return true;
+}
 
 enum choice_member { INDEX, DELTA, MESSAGE, TEXT, FINISH, NATIVE_FINISH, ERROR, USAGE, CHOICE_MEMBERS };
 
@@ -275,6 +296,9 @@ static llm_status give_choices(llm_job *job, llm_str choices, bool whole, struct
         (void)oai_int64(v[INDEX], &index);
         if (index < 0 || index >= (int64_t)OAI_CHOICES_MAX) {
             return oai_fault(out, LLM_E_PROTOCOL, "the number of a choice is out of range", NULL);
+        }
+        if (!have_choice(job, (size_t)index)) {
+            return LLM_E_NOMEM;
         }
         job->has_answer = true;
         status = give_choice(job, v, (uint32_t)index, whole, out);

@@ -273,8 +273,7 @@ static void forget(llm_job *job) {
     job->has_model = job->has_id = job->has_answer = job->has_finish = job->terminated = false;
     job->n_blobs = job->audio_blob = 0;
     job->audio = (struct oai_base64){0};
-    memset(job->choices, 0, sizeof job->choices);
-    job->n_calls = 0;
+    job->n_choices = job->n_calls = 0;
 }
 
 llm_status LLM_CALL oai_encode(llm_job *job, const llm_step *step, const llm_http_request *req,

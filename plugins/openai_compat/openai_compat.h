@@ -136,7 +136,8 @@ struct llm_job {
     uint32_t n_blobs;
     uint32_t audio_blob; // the stream's audio: index + 1
     struct oai_base64 audio;
-    struct oai_choice choices[OAI_CHOICES_MAX];
+    struct oai_choice *choices; // those that the answer may have had: mostly one
+    size_t n_choices;
     struct oai_call *calls;
     size_t n_calls, cap_calls;
     struct oai_room texts[OAI_TEXT_SLOTS];
