@@ -74,6 +74,7 @@ static void add_rule(struct reader *r, const struct oai_rule *scope, struct oai_
     if (r->rules != NULL) {
         rule.match = scope->match;
         rule.operation = scope->operation;
+        rule.bit = oai_bit(rule.name);
         r->rules[r->n_rules] = rule;
     }
     r->n_rules++;
@@ -155,7 +156,6 @@ static bool read_messages(struct reader *r, const struct oai_rule *scope, llm_st
             return wrong(r, it.name, "params.messages: unknown member");
         }
     }
-    r->inst->edits_messages = true;
     return true;
 }
 
@@ -391,6 +391,7 @@ llm_status LLM_CALL oai_instance_new(void *ctx, const llm_instance_args *args, l
     inst->n_rules = r.n_rules;
     for (size_t i = 0; i < r.n_rules; i++) {
         inst->n_defaults += rules[i].kind == OAI_DEFAULT ? 1 : 0;
+        inst->n_params += rules[i].kind < OAI_ROLE ? 1 : 0;
     }
     *ret = inst;
     return LLM_OK;

@@ -10,7 +10,7 @@ struct edit {
 };
 
 static const struct oai_rule *find_rule(const struct edit *e, enum oai_rule_kind kind, llm_str string) {
-    for (size_t i = 0; i < e->job->inst->n_rules; i++) {
+    for (size_t i = e->job->inst->n_params; i < e->job->inst->n_rules; i++) {
         const struct oai_rule *rule = &e->job->inst->rules[i];
         if (rule->kind == kind && oai_is_str(string, rule->name) && oai_rule_fits(rule, e->job->args)) {
             return rule;
@@ -73,9 +73,8 @@ static const char *edit_message(struct edit *e, const char *p, const char *end, 
 }
 
 bool oai_messages_are_edited(const llm_job *job) {
-    for (size_t i = 0; job->inst->edits_messages && i < job->inst->n_rules; i++) {
-        const struct oai_rule *rule = &job->inst->rules[i];
-        if ((rule->kind == OAI_ROLE || rule->kind == OAI_MESSAGE_DROP) && oai_rule_fits(rule, job->args)) {
+    for (size_t i = job->inst->n_params; i < job->inst->n_rules; i++) {
+        if (oai_rule_fits(&job->inst->rules[i], job->args)) {
             return true;
         }
     }

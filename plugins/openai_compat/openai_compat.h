@@ -43,6 +43,7 @@ struct oai_rule {
     llm_str match;     // model pattern; absent: every model
     llm_str operation; // absent: every one
     llm_str name;      // of the member; OAI_ROLE: the role
+    uint64_t bit;      // oai_bit(name)
     llm_str
         to; // OAI_RENAME: the new name, raw; OAI_VALUE, OAI_ROLE: the new value, raw; OAI_DEFAULT: the value, raw
     llm_str from;     // OAI_VALUE: the string that is replaced
@@ -56,8 +57,9 @@ struct llm_instance {
     const llm_host *host;
     llm_str name;
     llm_str paths[OAI_OPERATIONS]; // absent: the provider has no such operation
-    const struct oai_rule *rules;
+    const struct oai_rule *rules;  // sorted by kind
     size_t n_rules;
+    size_t n_params;        // those before OAI_ROLE: about members of the request
     size_t n_defaults;      // of kind OAI_DEFAULT: as many members may be added
     llm_str error_rules;    // raw array
     llm_str finish_reasons; // raw object
@@ -65,7 +67,6 @@ struct llm_instance {
     unsigned cost_scale;
     enum oai_tokens reasoning_tokens, audio_tokens;
     bool usage_unasked, think_tags, model_in_path;
-    bool edits_messages; // some rule is about messages
 };
 
 // LLM_E_CONFIG: *message says what is wrong and lives until oai_shutdown().
@@ -157,6 +158,8 @@ llm_status LLM_CALL oai_encode(llm_job *job, const llm_step *step, const llm_htt
 llm_status oai_params_apply(llm_job *job, const llm_out *out);
 llm_status oai_warn(const llm_out *out, const char *code, llm_str param, const char *before, llm_str after);
 bool oai_rule_fits(const struct oai_rule *rule, const llm_job_args *args);
+// One bit that other names mostly do not have.
+uint64_t oai_bit(llm_str name);
 
 // Writes a JSON text again with changes; what stays is handed over in long pieces, as it lies in the original.
 struct oai_splice {

@@ -11,6 +11,19 @@ bool oai_rule_fits(const struct oai_rule *rule, const llm_job_args *args) {
             memcmp(rule->operation.ptr, args->operation.ptr, rule->operation.len) == 0);
 }
 
+uint64_t oai_bit(llm_str name) {
+    const unsigned char *c = (const unsigned char *)name.ptr;
+    return name.len == 0 ? 1 : UINT64_C(1) << ((c[0] + c[name.len - 1] * 5u + name.len * 11) % 64);
+}
+
+static uint64_t bits_of_members(const llm_job *job) {
+    uint64_t bits = 0;
+    for (size_t i = 0; i < job->n_members; i++) {
+        bits |= oai_bit(job->members[i].name);
+    }
+    return bits;
+}
+
 static struct oai_member *find(llm_job *job, llm_str name) {
     for (size_t i = 0; i < job->n_members; i++) {
         struct oai_member *m = &job->members[i];
@@ -82,16 +95,21 @@ static llm_status apply(llm_job *job, const struct oai_rule *rule, const llm_out
 }
 
 llm_status oai_params_apply(llm_job *job, const llm_out *out) {
-    for (size_t i = 0; i < job->inst->n_rules; i++) { // they are sorted by kind
+    uint64_t bits = bits_of_members(job);
+    for (size_t i = 0; i < job->inst->n_params; i++) {
         const struct oai_rule *rule = &job->inst->rules[i];
         // Most rules are about members that the request does not have: that is the cheapest thing to see.
-        if ((rule->kind != OAI_DEFAULT && find(job, rule->name) == NULL) || !oai_rule_fits(rule, job->args)) {
+        if (rule->kind != OAI_DEFAULT && ((rule->bit & bits) == 0 || find(job, rule->name) == NULL)) {
+            continue;
+        }
+        if (!oai_rule_fits(rule, job->args)) {
             continue;
         }
         const llm_status status = apply(job, rule, out);
         if (status < 0) {
             return status;
         }
+        bits = bits_of_members(job); // it may have another name now, or be new
     }
     return LLM_OK;
 }
