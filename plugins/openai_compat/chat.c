@@ -321,11 +321,12 @@ static llm_status give_identity(llm_job *job, llm_str model, llm_str id, const l
     return out->identity(out->ctx, m.ptr, m.len, i.ptr, i.len);
 }
 
-enum top_member { TOP_CHOICES, TOP_USAGE, TOP_MODEL, TOP_ID, TOP_ERROR, TOP_GROQ, TOP_MEMBERS };
+enum top_member { TOP_CHOICES, TOP_USAGE, TOP_MODEL, TOP_ID, TOP_TIER, TOP_ERROR, TOP_GROQ, TOP_MEMBERS };
 
 llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *out) {
-    static const llm_str names[TOP_MEMBERS] = {OAI_NAME("choices"), OAI_NAME("usage"), OAI_NAME("model"),
-                                               OAI_NAME("id"),      OAI_NAME("error"), OAI_NAME("x_groq")};
+    static const llm_str names[TOP_MEMBERS] = {
+        OAI_NAME("choices"),      OAI_NAME("usage"), OAI_NAME("model"), OAI_NAME("id"),
+        OAI_NAME("service_tier"), OAI_NAME("error"), OAI_NAME("x_groq")};
     llm_str v[TOP_MEMBERS] = {{NULL, 0}};
     oai_pick(doc, names, v, TOP_MEMBERS);
     const bool failed =
@@ -347,7 +348,8 @@ llm_status oai_chat_chunk(llm_job *job, llm_str doc, bool whole, const llm_out *
     llm_str usage = llm_json_type(v[TOP_USAGE]) == '{' ? v[TOP_USAGE] : inner.usage;
     usage = usage.ptr != NULL ? usage : oai_get(v[TOP_GROQ], "usage");
     if (status >= 0 && llm_json_type(usage) == '{') { // also of a failure: it has its price
-        status = oai_usage(job, doc, usage, job->n_blobs > 0 ? (int64_t)job->n_blobs : -1, out);
+        const int64_t images = job->n_blobs > 0 ? (int64_t)job->n_blobs : -1;
+        status = oai_usage(job, doc, usage, v[TOP_TIER], images, out);
     }
     if (status < 0 || failed) {
         return status < 0 ? status : oai_fault_in_answer(job, doc, out);

@@ -70,7 +70,7 @@ static llm_status give_usage(llm_job *job, llm_str doc, const llm_out *out) {
         return LLM_OK;
     }
     return oai_usage(job, doc, llm_json_type(usage) == '{' ? usage : (llm_str){NULL, 0},
-                     images ? (int64_t)job->n_blobs : -1, out);
+                     oai_get(doc, "service_tier"), images ? (int64_t)job->n_blobs : -1, out);
 }
 
 static llm_status give_images(llm_job *job, llm_str doc, llm_str data, const llm_out *out) {

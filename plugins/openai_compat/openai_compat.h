@@ -212,8 +212,9 @@ size_t oai_base64_end(struct oai_base64 *state, uint8_t *ret);
 llm_status oai_list_body(llm_job *job, llm_str doc, const llm_out *out);
 llm_status oai_image_event(llm_job *job, llm_str doc, const llm_out *out);
 
-// usage.c.  doc: what the usage stands in; usage may be absent; images: -1 or the number produced.
-llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, const llm_out *out);
+// usage.c.  doc: what the usage stands in; usage may be absent; tier: doc's service_tier; images: -1 or the number produced.
+llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, llm_str tier, int64_t images,
+                     const llm_out *out);
 
 // What a failure says; texts are absent when it does not.
 struct oai_failure {

@@ -110,39 +110,25 @@ static void settle(const llm_job *job, llm_counts *c, int64_t total) {
     }
 }
 
-static bool same(llm_str a, llm_str b) {
-    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 // A word that a price can depend on; absent: it says nothing.
 static llm_str word(llm_str value) {
     const llm_str text = llm_json_type(value) == '"' ? llm_json_plain(value) : (llm_str){NULL, 0};
     return text.len == 0 || oai_is(value, "auto") ? (llm_str){NULL, 0} : text;
 }
 
-// Service tier, size and quality: as the answer states them, else as they were asked for.
-static void words(const llm_job *job, llm_str doc, llm_counts *c) {
-    static const llm_str names_of[] = {OAI_NAME("service_tier"), OAI_NAME("size"), OAI_NAME("quality")};
-    enum { TIER, SIZE, QUALITY, WORDS };
-    llm_str said[WORDS] = {{NULL, 0}}, asked[WORDS] = {{NULL, 0}};
-    oai_pick(doc, names_of, said, WORDS);
-    for (size_t i = 0; i < job->args->n_fields; i++) {
-        for (size_t k = 0; k < WORDS; k++) {
-            if (same(job->args->fields[i].name, names_of[k])) {
-                asked[k] = job->args->fields[i].value;
-            }
+// A word as the answer states it, else as it was asked for.
+static llm_str stated(const llm_job *job, llm_str said, const char *name) {
+    llm_str text = word(said);
+    for (size_t i = job->args->n_fields; i > 0 && text.ptr == NULL; i--) {
+        if (oai_same(job->args->fields[i - 1].name, name)) {
+            text = word(job->args->fields[i - 1].value);
         }
     }
-    for (size_t k = 0; k < WORDS; k++) {
-        said[k] = word(said[k]).ptr != NULL ? word(said[k]) : word(asked[k]);
-    }
-    const bool sized = job->operation == OAI_IMAGE || job->operation == OAI_IMAGE_EDIT;
-    c->tier = said[TIER];
-    c->dimensions = sized ? said[SIZE] : (llm_str){NULL, 0};
-    c->quality = sized ? said[QUALITY] : (llm_str){NULL, 0};
+    return text;
 }
 
-llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, const llm_out *out) {
+llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, llm_str tier, int64_t images,
+                     const llm_out *out) {
     llm_counts c = LLM_COUNTS_INIT;
     llm_str v[MEMBERS] = {{NULL, 0}};
     oai_pick(usage, names, v, MEMBERS);
@@ -170,6 +156,10 @@ llm_status oai_usage(llm_job *job, llm_str doc, llm_str usage, int64_t images, c
     c.images = images;
     c.cost_pico_usd = cost(job, doc, v);
     c.raw = usage;
-    words(job, doc, &c);
+    c.tier = stated(job, tier, "service_tier");
+    if (job->operation == OAI_IMAGE || job->operation == OAI_IMAGE_EDIT) {
+        c.dimensions = stated(job, oai_get(doc, "size"), "size");
+        c.quality = stated(job, oai_get(doc, "quality"), "quality");
+    }
     return out->usage(out->ctx, &c);
 }
