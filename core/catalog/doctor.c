@@ -29,10 +29,19 @@ static void row(llm_json_writer *w, const char *level, llm_str subject, const ch
     llm_json_object_end(w);
 }
 
+// A row about one name in a group of the settings.
+static void row_named(llm_json_writer *w, const char *group, llm_str name, const char *text) {
+    char subject[LINE_BYTES_MAX];
+    (void)snprintf(subject, sizeof subject, "%s.%.*s", group, LLM_FMT(name));
+    row(w, "warning", llm_str_from(subject), "see \"providers\" for the names", "%s", text);
+}
+
 static void check_config_file(const struct llm_settings *settings, llm_json_writer *w) {
     struct stat info;
     bool holds_key = false;
     if (settings->config_file.ptr == NULL) {
+        row(w, "info", LLM_STR("config.json"), NULL,
+            "none is read: the program wants none, or HOME is not set to an absolute path");
         return;
     }
     if (stat(settings->config_file.ptr, &info) != 0) {
@@ -56,8 +65,7 @@ static void check_settings(const struct llm_snapshot *s, llm_json_writer *w) {
     for (size_t i = 0; i < settings->n_keys; i++) {
         const struct llm_key_setting *key = &settings->keys[i];
         if (key->number == 1 && !llm_report_knows(s, key->provider)) {
-            row(w, "warning", key->provider, "see \"providers\" for the names",
-                "the settings hold a key for a provider that does not exist");
+            row_named(w, "keys", key->provider, "the settings hold a key for a provider that does not exist");
         }
         if (key->file.ptr != NULL && llm_key_file_is_open(key->file.ptr)) {
             row(w, "warning", key->file, "chmod 600 it",
@@ -66,10 +74,24 @@ static void check_settings(const struct llm_snapshot *s, llm_json_writer *w) {
     }
     for (size_t i = 0; i < settings->n_base_urls; i++) {
         if (!llm_report_knows(s, settings->base_urls[i].name)) {
-            row(w, "warning", settings->base_urls[i].name, "see \"providers\" for the names",
-                "the settings hold a base URL for a provider that does not exist");
+            row_named(w, "base_urls", settings->base_urls[i].name,
+                      "the settings hold a base URL for a provider that does not exist");
         }
     }
+}
+
+static void check_store(const struct llm_snapshot *s, llm_json_writer *w) {
+    const llm_str store = s->settings.ledger.store;
+    if (!s->settings.ledger.on) {
+        return;
+    }
+    for (size_t i = 0; i < s->n_plugins; i++) {
+        if (s->plugins[i]->store.ptr != NULL && llm_str_eq(s->plugins[i]->store, store)) {
+            return;
+        }
+    }
+    row(w, "error", LLM_STR("ledger.store"), "llm-master plugins list names those that are there",
+        "no plugin is the store \"%.*s\"", LLM_FMT(store));
 }
 
 static size_t count_plugin_files(const char *path, bool *ret_exists) {
@@ -126,8 +148,12 @@ static void check_plugins(const struct llm_snapshot *s, llm_json_writer *w) {
 
 static void check_refused(const struct llm_snapshot *s, llm_json_writer *w) {
     for (size_t i = 0; i < s->n_refused; i++) {
-        row(w, "error", s->refused[i].name, "correct the file, or remove it", "left out: %.*s",
-            LLM_FMT(s->refused[i].value));
+        const llm_str name = s->refused[i].name;
+        llm_str reason = s->refused[i].value;
+        if (llm_str_starts(reason, name) && reason.len > name.len + 1) { // "FILE:LINE:COLUMN: ..."
+            reason = llm_str_cut(reason, name.len + 1);
+        }
+        row(w, "error", name, "correct the file, or remove it", "left out: %.*s", LLM_FMT(reason));
     }
 }
 
@@ -196,6 +222,7 @@ static void check_default(struct llm_snapshot *s, llm_json_writer *w) {
 void llm_report_doctor(struct llm_snapshot *snapshot, llm_json_writer *w) {
     check_config_file(&snapshot->settings, w);
     check_settings(snapshot, w);
+    check_store(snapshot, w);
     check_plugin_dirs(snapshot, w);
     check_plugins(snapshot, w);
     check_refused(snapshot, w);

@@ -264,7 +264,7 @@ static void consider(struct nearest *nearest, llm_str asked, llm_str name) {
     if (asked.len >= 3 && memmem(name.ptr, name.len, asked.ptr, asked.len) != NULL && score > 2) {
         score = 2;
     }
-    if (score > asked.len / 2 + 2) {
+    if (score > asked.len / 3 + 1) { // what shares less was not meant
         return;
     }
     for (size_t i = 0; i < 3; i++) {
@@ -321,8 +321,9 @@ static llm_status no_model(const struct llm_snapshot *s, llm_str asked, llm_erro
         return llm_fail(err, LLM_E_NOT_FOUND, "no model \"%.*s\": no provider is known (see \"doctor\")",
                         LLM_FMT(asked));
     }
-    return llm_fail(err, LLM_E_NOT_FOUND, "no model \"%.*s\"%s (see \"models\", or name it PROVIDER/MODEL)",
-                    LLM_FMT(asked), nearest_text(&nearest, text, sizeof text));
+    return llm_fail(err, LLM_E_NOT_FOUND, "no model \"%.*s\"%s (see \"models\", or name it PROVIDER/MODEL%s)",
+                    LLM_FMT(asked), nearest_text(&nearest, text, sizeof text),
+                    s->n_refused > 0 ? "; files were left out: see \"doctor\"" : "");
 }
 
 // ---- routes --------------------------------------------------------------------------------------------------------

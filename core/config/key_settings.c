@@ -80,6 +80,10 @@ static llm_status take_one(struct llm_settings_builder *b, const struct llm_docu
     };
     struct key_reader r = {
         .b = b, .name = name, .key = {.provider = provider, .origin = b->origin, .number = number}};
+    if (llm_json_type(value) != '{') { // perhaps the key itself: nothing of it is shown
+        return llm_document_fail(
+            doc, value, err, "%s must be an object: {\"file\": \"~/FILE\"} or {\"env\": \"VARIABLE\"}", name);
+    }
     llm_status status = llm_document_members(doc, value, name, members, &r, err);
     if (status == LLM_OK && r.sources != 1) {
         status =

@@ -90,10 +90,12 @@ int cli_usage(struct cli *cli, const struct cli_args *args, const char *format, 
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    const size_t len = strlen(text);
+    const char *see = len > 0 && text[len - 1] == '?' ? " See" : "; see";
     if (args->command[0] == '\0') {
-        cli_say(cli, NULL, "%s; see llm-master --help", text);
+        cli_say(cli, NULL, "%s%s llm-master --help", text, see);
     } else {
-        cli_say(cli, args->command, "%s; see llm-master %s --help", text, args->command);
+        cli_say(cli, args->command, "%s%s llm-master %s --help", text, see, args->command);
     }
     return CLI_USAGE;
 }

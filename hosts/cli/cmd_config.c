@@ -33,28 +33,46 @@ static int show(struct cli *cli, bool origin, bool json) {
     return status;
 }
 
-// Settings that can be read are fine by themselves; what the doctor finds wrong with files of settings counts too.
+// Is the row about what the settings say?
+static bool is_about_settings(llm_str subject) {
+    static const char *const patterns[] = {"*.json*", "default_model*", "keys.*", "base_urls.*", "ledger.*"};
+    bool about = false;
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        about = about || host_glob(host_str(patterns[i]), subject);
+    }
+    return about;
+}
+
+// Settings that can be read are fine by themselves; what the doctor finds wrong with files of settings counts too.  A warning is told, also that a
+// provider cannot be used; that none has a key is none.
 static int check(struct cli *cli, bool json) {
     struct host_text rows = {0};
     int status = cli_describe(cli, "doctor", NULL, json, &rows);
     const int described = status;
+    size_t warnings = 0;
     llm_json_iter it = llm_json_begin(host_text_str(&rows));
     while (described == CLI_OK && llm_json_next(&it)) {
         struct host_text subject = {0}, text = {0};
         host_text_decoded(&subject, llm_json_get(it.value, "subject"));
         host_text_decoded(&text, llm_json_get(it.value, "text"));
         host_text_add(&subject, "", 1);
-        const bool about = host_glob(host_str("*.json*"), host_text_str(&subject)) ||
-                           host_glob(host_str("default_model*"), host_text_str(&subject));
-        if (about && llm_json_is(llm_json_get(it.value, "level"), "error")) {
-            cli_say(cli, subject.ptr, "%.*s", (int)text.len, text.ptr);
-            status = CLI_CONFIG;
+        const llm_str level = llm_json_get(it.value, "level"), remedy = llm_json_get(it.value, "remedy");
+        const bool warning = llm_json_is(level, "warning") &&
+                             !host_glob(host_str("keys"), (llm_str){subject.ptr, strlen(subject.ptr)});
+        if (warning || (llm_json_is(level, "error") && is_about_settings(host_text_str(&subject)))) {
+            if (llm_json_type(remedy) == '"') {
+                host_text_text(&text, "; ");
+                host_text_decoded(&text, remedy);
+            }
+            cli_say(cli, subject.ptr, "%s%.*s", warning ? "warning: " : "", (int)text.len, text.ptr);
+            warnings += warning;
+            status = warning ? status : CLI_CONFIG;
         }
         host_text_done(&subject);
         host_text_done(&text);
     }
     if (status == CLI_OK && !json) {
-        term_text(&cli->out, "the settings are fine\n");
+        term_text(&cli->out, warnings == 0 ? "the settings are fine\n" : "the settings can be used\n");
     } else if (described == CLI_OK && json) {
         cli_print_json(cli, host_text_str(&rows));
     }

@@ -13,7 +13,7 @@ static bool is_true(llm_str object, const char *name) {
     return yes != 0;
 }
 
-// Where it is from, or where it is looked for.
+// Where it is from, or which variables would give one.
 static void source_cell(struct table *table, llm_str key) {
     if (is_true(key, "found")) {
         table_string(table, llm_json_get(key, "origin"));
@@ -22,7 +22,7 @@ static void source_cell(struct table *table, llm_str key) {
     struct host_text text = {0};
     llm_json_iter it = llm_json_begin(llm_json_get(key, "variables"));
     while (llm_json_next(&it)) {
-        host_text_text(&text, text.len > 0 ? " or " : "set ");
+        host_text_text(&text, text.len > 0 ? " or " : is_true(key, "required") ? "set " : "may be set: ");
         host_text_decoded(&text, it.value);
     }
     table_cell(table, host_text_str(&text));

@@ -40,7 +40,8 @@ static int read_args(struct plugins *plugins, struct cli_args *args) {
     const bool show = plugins->verb != NULL && strcmp(plugins->verb, "show") == 0;
     if (!list && !show) {
         return cli_usage(args->cli, args,
-                         "say list, show NAME, new NAME, check FILE, diff OLD NEW or bench FILE");
+                         "say list, show NAME, new NAME, check FILE, diff OLD NEW, bench FILE, pack DIR FILE "
+                         "or replay DIR");
     }
     if (show != (plugins->name != NULL)) {
         return cli_usage(args->cli, args, show ? "show needs the name of a plugin" : "list takes no name");
@@ -184,7 +185,9 @@ static int run_tool(struct cli *cli, struct cli_args *args) {
     if (args->argc - args->at > 250) {
         return cli_usage(cli, args, "too many arguments");
     }
-    if (strcmp(verb, "check") != 0) {
+    const char *first = args->at + 1 < args->argc ? args->argv[args->at + 1] : "";
+    const bool help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0; // no value of --diff
+    if (strcmp(verb, "check") != 0 && !help) {
         argv[n++] = strcmp(verb, "diff") == 0 ? "--diff" : strcmp(verb, "pack") == 0 ? "--pack" : "--bench";
     }
     for (int i = args->at + 1; i < args->argc; i++) {

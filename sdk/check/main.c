@@ -34,6 +34,7 @@ struct arguments {
 
 static const char usage[] =
     "usage: llm-master plugins check [OPTION]... FILE\n"
+    "       llm-master plugins diff OLD NEW | bench FILE | pack DIR FILE\n"
     "\n"
     "Runs every rule of the plugin ABI against a plugin, each in a process of its own.\n"
     "\n"

@@ -111,11 +111,29 @@ exits 'a setting that is nearly one' 3 "$file:1:2: unknown member \"default_modl
 settings '{"timeouts": {"connect_ms": "soon"}}'
 ask gpt-4o-mini x
 exits 'a setting of the wrong kind' 3 "$file:1:*: timeouts.connect_ms must be *"
+settings '{"keys": {"openai": "sk-pasted"}}'
+run config check
+exits 'a key where an object belongs' 3 "$file:1:*: keys.openai must be an object: *{\"file\": *"
+fits 'that key is not shown' sh -c "! grep -q pasted '$err'"
+settings '{"base_urls": {"opnai": "http://127.0.0.1:1/v1"}, "keys": {"opnai": {"env": "X"}}}'
+run config check
+is 'a name that no provider has: the check' "$status $(cat "$out")" '0 the settings can be used'
+fits 'its base URL is told' grep -q '^llm-master: base_urls.opnai: warning: .* does not exist' "$err"
+fits 'its key is told' grep -q '^llm-master: keys.opnai: warning: .* does not exist' "$err"
+settings '{"base_urls": {"openai": "ftp://x"}}'
+run config check
+fits 'a base URL that cannot be used: the check' grep -q '^llm-master: openai: warning: cannot be used: .*ftp://x' "$err"
+settings '{"ledger": {"store": "sqlit"}}'
+run config check
+exits 'a store that is not there: the check' 3 'ledger.store: no plugin is the store "sqlit"; *'
 mkdir -p "$home/.config/llm-master/providers.d"
 echo '{"name": "mine", "base_url": 5}' >"$home/.config/llm-master/providers.d/mine.json"
 settings '{}'
 run config check
 exits 'a provider file that is wrong' 3 "$home/.config/llm-master/providers.d/mine.json*"
+is 'a provider file that is wrong is named once' "$(grep -o mine.json "$err" | wc -l | tr -d ' ')" 1
+ask mine-1 x
+exits 'a model of a file that was left out' 1 'no model "mine-1" *files were left out: see "doctor")'
 rm "$home/.config/llm-master/providers.d/mine.json"
 
 # ---- providers -----------------------------------------------------------------------------------------------------------

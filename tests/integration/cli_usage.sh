@@ -24,7 +24,7 @@ exits 'a command that is none' 2 'there is no command "xyzzy"; there are: query 
 run --jsn query x
 exits 'an option of the program that is none' 2 'there is no option --jsn; *'
 run query --no-steam x
-exits 'an option that is nearly one' 2 'query: there is no option --no-steam; did you mean --no-stream\?; see llm-master query --help'
+exits 'an option that is nearly one' 2 'query: there is no option --no-steam; did you mean --no-stream\? See llm-master query --help'
 run query -z x
 exits 'a letter that is none' 2 'query: there is no option -z; *'
 run query --json=yes x
