@@ -273,6 +273,7 @@ static bool try(struct llm_limits *limits, struct llm_wait *wait, const struct l
     }
     for (size_t i = 0; i < wait->n_takes; i++) {
         llm_line_of(wait, i)->admitted++;
+        llm_line_of(wait, i)->held += wait->takes[i].amount;
     }
     limits->n_reserved++;
     return true;
@@ -325,13 +326,26 @@ static uint64_t room_at(struct llm_limits *limits, struct llm_line *line, int64_
     return at == LLM_COUNTER_UNKNOWN ? at : at + (uint64_t)rounds * length;
 }
 
-// Which limit lets it wait longest; UINT64_MAX-free: LLM_COUNTER_UNKNOWN when none can be told.
+// Would there be room if the calls under way used nothing of what they have reserved?
+static bool may_come_back(struct llm_limits *limits, struct llm_line *line, int64_t amount,
+                          const struct llm_time *now) {
+    struct llm_counter *counter = &line->counter;
+    const bool is_estimate = counter->kind == LLM_LIMIT_TOKENS || counter->kind == LLM_LIMIT_MONEY;
+    return is_estimate && line->held > 0 &&
+           amount + line->queued <=
+               counter->amount - limits->store.used(limits->store.ctx, counter, now) + line->held;
+}
+
+// Which limit lets it wait longest; LLM_COUNTER_UNKNOWN when none can be told.
 static uint64_t turn_at(struct llm_limits *limits, struct llm_wait *wait, const struct llm_time *now,
                         size_t *at) {
     uint64_t latest = LLM_COUNTER_UNKNOWN;
     for (size_t i = 0; i < wait->n_takes; i++) {
-        const uint64_t room = room_at(limits, llm_line_of(wait, i), wait->takes[i].amount, now);
-        if (room > now->us && room > latest) {
+        struct llm_line *line = llm_line_of(wait, i);
+        const uint64_t room = room_at(limits, line, wait->takes[i].amount, now);
+        const bool is_told = wait->until_us <= now->us || room <= wait->until_us ||
+                             !may_come_back(limits, line, wait->takes[i].amount, now);
+        if (is_told && room > now->us && room > latest) {
             latest = room;
             *at = i;
         }
@@ -388,6 +402,15 @@ static llm_status resolve(struct llm_limits *limits, struct llm_wait *wait, cons
     return LLM_OK;
 }
 
+// The first limit that allows less than the call alone wants; n_takes: none.
+static size_t too_large(const struct llm_wait *wait) {
+    size_t i = 0;
+    while (i < wait->n_takes && wait->takes[i].amount <= wait->takes[i].counter->amount) {
+        i++;
+    }
+    return i;
+}
+
 static llm_status arrive(struct llm_limits *limits, struct llm_wait *wait, const llm_str *values,
                          struct llm_time *now, uint64_t *ret_at_us, struct llm_refusal *refusal) {
     size_t stop = 0;
@@ -397,12 +420,11 @@ static llm_status arrive(struct llm_limits *limits, struct llm_wait *wait, const
     if (status != LLM_OK) {
         return status;
     }
-    for (size_t i = 0; i < wait->n_takes; i++) {
-        if (wait->takes[i].amount > wait->takes[i].counter->amount) {
-            refuse(wait, i, LLM_REFUSE_LARGE, LLM_COUNTER_NEVER, now, refusal);
-            unpin(wait);
-            return LLM_E_LIMIT;
-        }
+    const size_t large = too_large(wait);
+    if (large < wait->n_takes) {
+        refuse(wait, large, LLM_REFUSE_LARGE, LLM_COUNTER_NEVER, now, refusal);
+        unpin(wait);
+        return LLM_E_LIMIT;
     }
     serve_all(limits, wait, now);
     if (try(limits, wait, now, &stop)) {
@@ -430,14 +452,19 @@ static llm_status look(struct llm_limits *limits, struct llm_wait *wait, const s
     if (wait->state == LLM_WAIT_HELD) {
         return LLM_OK;
     }
-    if (now->us < wait->until_us) {
+    const size_t large = too_large(wait); // since a reload
+    if (now->us < wait->until_us && large == wait->n_takes) {
         *ret_at_us = next_look(limits, wait, now);
         return LLM_AGAIN;
     }
     struct llm_line *line = llm_line_of(wait, wait->at);
     leave(limits, wait);
-    const uint64_t turn = room_at(limits, line, wait->takes[wait->at].amount, now);
-    refuse(wait, wait->at, LLM_REFUSE_WAITED, turn, now, refusal);
+    if (large < wait->n_takes) {
+        refuse(wait, large, LLM_REFUSE_LARGE, LLM_COUNTER_NEVER, now, refusal);
+    } else {
+        const uint64_t turn = room_at(limits, line, wait->takes[wait->at].amount, now);
+        refuse(wait, wait->at, LLM_REFUSE_WAITED, turn, now, refusal);
+    }
     serve(limits, line, now);
     unpin(wait);
     return LLM_E_LIMIT;
@@ -483,6 +510,7 @@ static void give_back(struct llm_limits *limits, struct llm_wait *wait, const in
         struct llm_take *take = &wait->takes[i];
         const enum llm_limit_kind kind = take->counter->kind;
         limits->store.settle(limits->store.ctx, take, used[kind], now);
+        llm_line_of(wait, i)->held -= take->amount;
         const bool counts = is_estimate && (kind == LLM_LIMIT_TOKENS || kind == LLM_LIMIT_MONEY);
         llm_line_of(wait, i)->estimated += counts ? 1 : 0;
     }
@@ -520,6 +548,15 @@ void llm_limits_cancel(struct llm_limits *limits, struct llm_wait *wait) {
 
 // ---- other limits ------------------------------------------------------------------------------------------------------
 
+// Those who want more now than is allowed at all go by themselves: nobody stands behind them for nothing.
+static void wake_too_large(const struct llm_line *line) {
+    for (struct llm_wait *wait = line->first; wait != NULL; wait = wait->next) {
+        if (too_large(wait) < wait->n_takes) {
+            wait->wake(wait);
+        }
+    }
+}
+
 llm_status llm_limits_configure(struct llm_limits *limits, const struct llm_limit *const *list, size_t n) {
     struct llm_limit_amount *amounts = llm_mem_array(n + 1, sizeof *amounts);
     if (amounts == NULL) {
@@ -542,6 +579,7 @@ llm_status llm_limits_configure(struct llm_limits *limits, const struct llm_limi
     for (size_t i = 0; i < LLM_LINE_BUCKETS; i++) {
         for (struct llm_line *line = limits->buckets[i]; line != NULL; line = line->next) {
             serve(limits, line, &now);
+            wake_too_large(line);
         }
     }
     (void)pthread_mutex_unlock(&limits->lock);

@@ -24,6 +24,7 @@ struct llm_line {
     const struct llm_wait *told; // the head that knows that it is
     size_t n_waiting;
     int64_t queued; // what those in line want of it
+    int64_t held;   // of what is counted: reserved, and not settled yet
     uint64_t admitted, refused, estimated;
 };
 

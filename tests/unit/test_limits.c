@@ -255,6 +255,9 @@ START_TEST(a_refusal_says_which_limit_and_when_to_come_back) {
     configure(&rule, 1);
     if (refusals[_i].taken > 0) {
         ck_assert_int_eq(ask(&g[0], &rule, 1, refusals[_i].taken, 0), LLM_OK);
+        if (rule.kind != LLM_LIMIT_CONCURRENCY) {
+            settle(&g[0], refusals[_i].taken);
+        }
     }
     ck_assert_int_eq(ask(&g[1], &rule, 1, refusals[_i].wanted, refusals[_i].wait_us), LLM_E_LIMIT);
     ck_assert_int_eq(g[1].err.status, LLM_E_LIMIT);
@@ -308,6 +311,25 @@ START_TEST(those_in_line_count_for_the_time_to_wait) {
 }
 END_TEST
 
+// What a call under way has reserved may come back long before the window is over.
+START_TEST(what_is_only_reserved_may_be_waited_for) {
+    struct llm_limit tpm = limit(1, LLM_LIMIT_TOKENS, 500, 60);
+    struct guest g[4] = {0};
+    configure(&tpm, 1);
+    ck_assert_int_eq(ask(&g[0], &tpm, 1, 400, 0), LLM_OK);
+    ck_assert_int_eq(ask(&g[1], &tpm, 1, 200, 2 * SECOND), LLM_AGAIN);
+    ck_assert_int_eq(ask(&g[2], &tpm, 1, 400, 2 * SECOND), LLM_E_LIMIT); // not with the one before it
+    ck_assert_int_eq(ask(&g[3], &tpm, 1, 200, 0), LLM_E_LIMIT);          // it does not wait
+    ck_assert_int_ge(g[3].err.retry_after_ms, 60000);
+    settle(&g[0], 10);
+    ck_assert_uint_eq(g[1].wakes, 1);
+    ck_assert_int_eq(ask_again(&g[1]), LLM_OK);
+    settle(&g[1], 200);
+    ck_assert_int_eq(ask(&g[2], &tpm, 1, 400, 2 * SECOND), LLM_E_LIMIT); // what was used stays
+    done(g, 4);
+}
+END_TEST
+
 START_TEST(money_begins_anew_with_the_day) {
     struct llm_limit day = limit(1, LLM_LIMIT_MONEY, 5 * PICO, 0);
     day.period = LLM_PERIOD_DAY;
@@ -355,6 +377,26 @@ START_TEST(a_reload_changes_the_amount_and_keeps_what_was_counted) {
     llm_limits_cancel(limits, &g[3].wait);
     ck_assert_int_eq(ask(&g[3], &rpm, 1, 1, 0), LLM_OK);
     done(g, 6);
+}
+END_TEST
+
+START_TEST(what_a_reload_makes_too_large_stops_nobody) {
+    struct llm_limit tpm = limit(1, LLM_LIMIT_TOKENS, 1000, 60);
+    struct guest g[3] = {0};
+    configure(&tpm, 1);
+    ck_assert_int_eq(ask(&g[0], &tpm, 1, 900, 0), LLM_OK);
+    settle(&g[0], 300);
+    ck_assert_int_eq(ask(&g[1], &tpm, 1, 800, 70 * SECOND), LLM_AGAIN);
+    ck_assert_int_eq(ask(&g[2], &tpm, 1, 100, 70 * SECOND), LLM_AGAIN); // it stands behind
+    tpm.amount = 500;
+    configure(&tpm, 1);
+    ck_assert_uint_ge(g[1].wakes, 1);
+    ck_assert_int_eq(ask_again(&g[1]), LLM_E_LIMIT);
+    ck_assert_str_eq(g[1].err.message,
+                     "the call may take 800 tokens, more than the limit of 500 tokens per minute for all "
+                     "calls ever allows");
+    ck_assert_int_eq(ask_again(&g[2]), LLM_OK);
+    done(g, 3);
 }
 END_TEST
 
@@ -593,6 +635,8 @@ int main(void) {
     tcase_add_test(tcase, a_head_whose_loop_sleeps_does_not_stop_the_line);
     tcase_add_loop_test(tcase, a_refusal_says_which_limit_and_when_to_come_back, 0, CHECK_ROWS(refusals));
     tcase_add_test(tcase, who_has_waited_long_enough_is_refused);
+    tcase_add_test(tcase, what_is_only_reserved_may_be_waited_for);
+    tcase_add_test(tcase, what_a_reload_makes_too_large_stops_nobody);
     tcase_add_test(tcase, those_in_line_count_for_the_time_to_wait);
     tcase_add_test(tcase, money_begins_anew_with_the_day);
     tcase_add_test(tcase, a_reload_changes_the_amount_and_keeps_what_was_counted);
