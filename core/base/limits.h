@@ -39,6 +39,7 @@
 #define LLM_MAX_MODELS 65536u               // models of all providers
 #define LLM_MAX_PREFIX_BYTES 64u            // a prefix of model names
 #define LLM_MAX_USAGE_WORD_BYTES 64u        // a service tier, a size, a quality: longer is none
+#define LLM_MAX_USAGE_COUNT (1ll << 60)     // tokens, images, ...: a few of them can be added
 #define LLM_MAX_CATALOGUE_BYTES (16u << 20) // the file of the catalogue
 #define LLM_MAX_CATALOGUE_LINE 65536u       // one entry of it, or its header
 #define LLM_MAX_PRICE_RULES 256u            // prices under a condition of one model

@@ -258,6 +258,12 @@ static void on_end(void *ctx, llm_status transport, const struct llm_http_end *e
     over(call, status);
 }
 
+void llm_call_look_if_sent(struct llm_call *call) {
+    if (call->exchange != NULL && call->stage == LLM_STAGE_SENT && !llm_exchange_sent(call->exchange)) {
+        call->stage = LLM_STAGE_NONE;
+    }
+}
+
 // ---- steps -------------------------------------------------------------------------------------------------------
 
 static void begin_answer(struct llm_call *call) {

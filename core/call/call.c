@@ -48,6 +48,7 @@ void llm_call_abort(struct llm_call *call, llm_status status) {
     }
     llm_call_hedge_stop(call);
     if (call->exchange != NULL) {
+        llm_call_look_if_sent(call);
         llm_exchange_stop(call->exchange, false);
         call->exchange = NULL;
     }

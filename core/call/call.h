@@ -323,6 +323,8 @@ enum llm_step_name llm_call_settle(struct llm_call *call);
 enum llm_step_name llm_call_record(struct llm_call *call);
 enum llm_step_name llm_call_finish(struct llm_call *call);
 
+// Its exchange is about to be stopped: while that still connects, nothing was sent.
+void llm_call_look_if_sent(struct llm_call *call);
 // An attempt is over, whatever came of it (call->outcome, call->error): exactly once for each llm_call_open().
 void llm_call_attempt_over(struct llm_call *call);
 // What was reserved for the attempt becomes what was used.  Idempotent.

@@ -19,9 +19,10 @@ static bool choose(struct llm_call *call, size_t *ret) {
     }
     struct llm_target *target = &chain->targets[*ret];
     const struct llm_provider *provider = target->route.provider;
-    target->used = true;
-    return (provider != call->route.provider && !llm_call_tried(call, provider)) ||
-           llm_health_withdraw(provider->keys[0].health, llm_clock_us());
+    const bool allowed = (provider != call->route.provider && !llm_call_tried(call, provider)) ||
+                         llm_health_withdraw(provider->keys[0].health, llm_clock_us());
+    target->used = target->used || allowed;
+    return allowed;
 }
 
 static void copy_query(struct llm_call *racer, const struct llm_call *call) {
@@ -133,6 +134,7 @@ static llm_status win(struct llm_call *racer) {
     if (call->attempt_open) {
         call->outcome = LLM_E_CANCELLED;
         call->error = (llm_error)LLM_ERROR_INIT;
+        llm_call_look_if_sent(call);
         llm_call_attempt_over(call);
     }
     llm_loop_queue(call); // its exchange is stopped there: libcurl may be on the stack
@@ -204,6 +206,9 @@ enum llm_step_name llm_call_hedge_over(struct llm_call *racer) {
     llm_call_attempt_over(racer);
     llm_call_close_job(racer); // it refers to the call's request
     call->racer = NULL;
+    if (!racer->counted && racer->racer_target != call->target) { // it was never there: a fall-back may go
+        call->chain.targets[racer->racer_target].used = false;
+    }
     if (racer->won && !call->settled) {
         hand_over(racer, call);
     } else if (call->held) {

@@ -210,6 +210,8 @@ void llm_loop_free(llm_loop *loop) {
     for (struct llm_call *call = loop->calls; call != NULL; call = call->next) {
         llm_call_abort(call, LLM_E_CANCELLED);
         llm_call_advance(call);
+        llm_call_record_late(call); // nobody runs it until its row is safe
+        llm_call_advance(call);
         llm_loop_bury(call);
     }
     take_attention(loop);

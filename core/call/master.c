@@ -86,13 +86,14 @@ void llm_master_tell(struct llm_master *master, enum llm_log_event event, const 
 
 static llm_status build(struct llm_master *master, struct llm_snapshot **ret, llm_error *err) {
     struct llm_settings settings;
-    llm_status status = llm_settings_read(&master->options, &settings, err);
-    status =
-        status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, master->health, ret, err) : status;
-    if (status == LLM_OK) {
-        llm_health_configure(master->health, &(*ret)->settings.breaker, &(*ret)->settings.retry_budget);
-    }
-    return status;
+    const llm_status status = llm_settings_read(&master->options, &settings, err);
+    return status == LLM_OK ? llm_snapshot_new(&settings, master->plugins, master->health, ret, err) : status;
+}
+
+// What cannot fail, once the snapshot is in force.
+static void follow(struct llm_master *master, const struct llm_settings *settings) {
+    llm_health_configure(master->health, &settings->breaker, &settings->retry_budget);
+    llm_cache_configure(master->reuse->cache, &settings->cache);
 }
 
 // The host's strings may go once llm_master_new() has returned.
@@ -185,7 +186,7 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
         return status;
     }
     llm_master_observe_plugins(master);
-    llm_cache_configure(master->reuse->cache, &master->snapshot->settings.cache);
+    follow(master, &master->snapshot->settings);
     *ret = master;
     return LLM_OK;
 }
@@ -258,7 +259,7 @@ llm_status llm_master_read_again(struct llm_master *master, const char *said, ll
         struct llm_snapshot *old = master->snapshot;
         master->snapshot = fresh;
         (void)pthread_mutex_unlock(&master->lock);
-        llm_cache_configure(master->reuse->cache, &fresh->settings.cache);
+        follow(master, &fresh->settings);
         const bool same = llm_str_eq(old->settings.ca_file, fresh->settings.ca_file) &&
                           llm_str_eq(old->settings.proxy, fresh->settings.proxy);
         if (!same) { // they hold connections that were made by other rules

@@ -183,7 +183,7 @@ void llm_call_reuse_event(struct llm_call *call, const llm_event *event) {
 
 static bool is_of_first_choice(const struct llm_call *call) {
     return call->route.provider == call->reuse.provider &&
-           llm_str_eq(call->job_args.model, call->reuse.provider_model);
+           llm_str_eq(call->route.provider_model, call->reuse.provider_model); // of a race: the winner's
 }
 
 // What others may have of this call; NULL: nothing.

@@ -48,17 +48,21 @@ static const char *plain_message(llm_status status) {
     }
 }
 
+static void redact_error(struct llm_call *call) {
+    char *const texts[] = {call->error.message, call->error.provider_code, call->error.param,
+                           call->error.request_id};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        llm_call_redact_text(call, texts[i], strlen(texts[i]));
+    }
+}
+
 static void fill_error(struct llm_call *call) {
     struct llm_response *r = call->response;
     // An error that a verb reported belongs to the outcome that the codec then returned; a cancel is nobody's fault.
     if (call->error.status == LLM_OK || call->outcome == LLM_E_CANCELLED) {
         (void)llm_call_fail(call, call->outcome, "%s", plain_message(call->outcome));
     }
-    char *const texts[] = {call->error.message, call->error.provider_code, call->error.param,
-                           call->error.request_id};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        llm_call_redact_text(call, texts[i], strlen(texts[i]));
-    }
+    redact_error(call);
     if (call->error.request_id[0] == '\0' && r->request_id.ptr != NULL) {
         llm_error_text(call->error.request_id, sizeof call->error.request_id, r->request_id);
     }
@@ -72,6 +76,13 @@ static llm_status health_of(const struct llm_call *call) {
     return own ? LLM_E_CANCELLED : call->outcome < 0 ? call->outcome : LLM_OK;
 }
 
+// What was given up before it was answered may have been done all the same.
+static bool may_be_charged(const struct llm_call *call) {
+    const bool given_up = call->outcome == LLM_E_TIMEOUT || call->outcome == LLM_E_CANCELLED;
+    return call->stage == LLM_STAGE_ANSWER || call->response->has_usage ||
+           (call->stage == LLM_STAGE_SENT && given_up);
+}
+
 void llm_call_attempt_over(struct llm_call *call) {
     struct llm_call *whole = call->racing != NULL ? call->racing : call;
     if (!call->attempt_open) {
@@ -80,6 +91,9 @@ void llm_call_attempt_over(struct llm_call *call) {
     const uint64_t now_us = llm_clock_us();
     const uint64_t begin_us = call->counted ? call->attempt_us : now_us;
     call->attempt_open = false;
+    if (call->error.status != LLM_OK) { // now: the next target has other keys
+        redact_error(call);
+    }
     llm_call_admit_over(call);
     const bool wants_wait = call->outcome < 0 && call->error.status == call->outcome;
     llm_health_leave(&call->ticket, now_us, health_of(call),
@@ -96,7 +110,7 @@ void llm_call_attempt_over(struct llm_call *call) {
                                   .hedge = call->racing != NULL,
                                   .cost = -1};
     price(call, &attempt);
-    add_cost(whole, &attempt, call->stage == LLM_STAGE_ANSWER || call->response->has_usage);
+    add_cost(whole, &attempt, may_be_charged(call));
     (void)llm_response_add_attempt(whole->response, &attempt);
     llm_call_observe_attempt(whole, &attempt);
 }

@@ -313,7 +313,7 @@ static llm_status LLM_CALL verb_vector_json(void *ctx, uint32_t index, const cha
 }
 
 static int64_t counted(int64_t value) {
-    return value < 0 ? -1 : value;
+    return value < 0 ? -1 : value < LLM_MAX_USAGE_COUNT ? value : LLM_MAX_USAGE_COUNT;
 }
 
 static llm_status LLM_CALL verb_usage(void *ctx, const llm_counts *counts) {

@@ -537,6 +537,12 @@ void llm_exchange_stop(struct llm_exchange *x, bool drain) {
     retire(x);
 }
 
+bool llm_exchange_sent(const struct llm_exchange *x) {
+    curl_off_t ready_us = 0;
+    (void)curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
+    return ready_us > 0 || x->http_status != 0;
+}
+
 void llm_exchange_times(const struct llm_exchange *x, struct llm_http_times *ret) {
     const CURLINFO infos[] = {CURLINFO_NAMELOOKUP_TIME_T, CURLINFO_CONNECT_TIME_T,
                               CURLINFO_APPCONNECT_TIME_T};
@@ -573,10 +579,8 @@ static void finish(struct llm_exchange *x, CURLcode result) {
     const struct llm_http_call call = x->call;
     const llm_status status = status_of(x, result);
     char message[CURL_ERROR_SIZE];
-    curl_off_t ready_us = 0;
-    (void)curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
     const struct llm_http_end end = {
-        .message = message, .sent = ready_us > 0 || x->http_status != 0, .untrusted = is_untrusted(result)};
+        .message = message, .sent = llm_exchange_sent(x), .untrusted = is_untrusted(result)};
     (void)snprintf(message, sizeof message, "%s",
                    status == LLM_E_DENIED && call.public_only ? "the host's address is not a public one"
                    : x->reason != NULL                        ? x->reason

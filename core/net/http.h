@@ -58,6 +58,8 @@ void llm_http_ready(struct llm_http *http, int fd, int events);
 // Begin; nothing is called back from in here.  LLM_E_INVALID_REQUEST: no usable URL.  LLM_E_NOMEM.
 llm_status llm_http_start(struct llm_http *http, const struct llm_http_call *call, struct llm_exchange **ret);
 
+// Has anything of the request left, or may it have?
+bool llm_exchange_sent(const struct llm_exchange *exchange);
 // Stop it; on_end is not called.  drain: the answer is complete but for its last bytes: read on for a moment, so that the connection can be
 // used again.
 void llm_exchange_stop(struct llm_exchange *exchange, bool drain);

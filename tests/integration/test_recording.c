@@ -292,6 +292,32 @@ START_TEST(waiting_calls_are_cancelled_and_freed) {
 }
 END_TEST
 
+// The end of a loop gives every call its end, also one that waits for its row.
+START_TEST(a_loop_that_ends_waits_for_no_row) {
+    llm_loop *loop;
+    llm_call *calls[2];
+    begin(", \"acknowledge_ms\": 5000, \"on_failure\": \"queue\"");
+    ck_assert_int_eq(query("a", LLM_QUERY_ACKNOWLEDGE, NULL), LLM_OK);
+    break_store();
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    llm_query_args args = ask("w");
+    args.flags = LLM_QUERY_ACKNOWLEDGE;
+    args.on_event = count_end;
+    count_ends = 0;
+    ck_assert_int_eq(llm_call_start(loop, &args, &calls[0], NULL), LLM_OK);
+    for (int i = 0; i < 5; i++) {
+        (void)llm_loop_run(loop, 5);
+    }
+    ck_assert_uint_eq(count_ends, 0);                                       // it waits
+    ck_assert_int_eq(llm_call_start(loop, &args, &calls[1], NULL), LLM_OK); // it has not begun
+    llm_loop_free(loop);
+    ck_assert_uint_eq(count_ends, 2);
+    mend_store();
+    ck_assert_int_eq(llm_master_flush(master, 5000, NULL), LLM_OK);
+    ck_assert_int_eq(calls_in_ledger(), 3);
+}
+END_TEST
+
 // ---- while rows cannot be written ------------------------------------------------------------------------------------
 
 START_TEST(calls_are_refused_until_it_works_again) {
@@ -522,6 +548,7 @@ int main(void) {
     tcase_add_test(tcase, the_end_waits_for_the_row);
     tcase_add_test(tcase, an_acknowledgement_that_does_not_come);
     tcase_add_test(tcase, waiting_calls_are_cancelled_and_freed);
+    tcase_add_test(tcase, a_loop_that_ends_waits_for_no_row);
     tcase_add_test(tcase, calls_are_refused_until_it_works_again);
     tcase_add_test(tcase, lost_rows_are_told);
     tcase_add_test(tcase, start_up_says_what_is_wrong);
