@@ -339,14 +339,16 @@ static int64_t cost_or_held(const struct llm_call *call, const llm_usage *usage,
     return pico_usd < 0 ? reserved : pico_usd;
 }
 
-// As the provider says.  An answer that was cut may have more in it than the last count said.  true: a part is estimated.
+// As the provider says; what it does not say, and what a cut answer has more in it than the last count said, by what came.
+// true: a part is estimated.
 static bool use_reported(const struct llm_call *call, int64_t *tokens, int64_t *pico_usd) {
     const struct llm_admission *a = &call->admission;
     const struct llm_response *r = call->response;
     llm_usage usage = r->usage;
-    const bool is_cut = call->outcome < 0 && usage.output_tokens < seen_tokens(a);
-    const bool is_partial = is_cut || usage.input_tokens < 0;
-    usage.output_tokens = is_cut ? seen_tokens(a) : usage.output_tokens;
+    const bool is_more = (call->outcome < 0 && usage.output_tokens < seen_tokens(a)) ||
+                         (usage.output_tokens < 0 && seen_tokens(a) > 0);
+    const bool is_partial = is_more || usage.input_tokens < 0;
+    usage.output_tokens = is_more ? seen_tokens(a) : usage.output_tokens;
     *tokens = (usage.input_tokens >= 0 ? usage.input_tokens : a->input_tokens) +
               (usage.output_tokens >= 0 ? usage.output_tokens : 0);
     bool is_estimate = is_partial;

@@ -141,15 +141,23 @@ static void run_until(llm_loop *loop, const struct watcher *w, int64_t most_ms) 
 
 // ---- money -------------------------------------------------------------------------------------------------------------
 
+// Whatever a codec counts: two counts can be added.
 START_TEST(counts_without_measure_are_no_way_around_a_limit) {
-    const llm_query_args args = ask();
-    begin("[{\"reply\":{\"body\":{\"choices\":[{\"index\":0,\"message\":{\"content\":\"x\"},"
-          "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":9223372036854775807,"
-          "\"completion_tokens\":9223372036854775807,\"total_tokens\":0,"
-          "\"completion_tokens_details\":{\"reasoning_tokens\":9223372036854775807}}}}}]",
-          FAST ",\"limits\":[{\"tokens_per_minute\":100000}]");
-    ck_assert_int_eq(llm_query(master, &args, NULL, NULL), LLM_OK);
-    ck_assert_int_ge(counted("tokens", "used"), 100000);
+    struct watcher w = {0};
+    llm_loop *loop;
+    llm_counts counts = LLM_COUNTS_INIT;
+    counts.input_tokens = counts.output_tokens = counts.reasoning_tokens = INT64_MAX;
+    begin("[{\"reply\":" SAYS("a") "}]", FAST);
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    llm_call *call = start(loop, ask(), &w);
+    ck_assert_int_eq(call->out_verbs.usage(call->out_verbs.ctx, &counts), LLM_OK);
+    const llm_usage *usage = &call->response->usage;
+    ck_assert_int_eq(usage->input_tokens, LLM_MAX_USAGE_COUNT);
+    ck_assert_int_gt(usage->input_tokens + usage->output_tokens + usage->reasoning_tokens, 0);
+    run_until(loop, &w, 5000);
+    ck_assert_int_eq(w.status, LLM_OK);
+    llm_call_free(call);
+    llm_loop_free(loop);
     finish();
 }
 END_TEST
