@@ -252,12 +252,13 @@ LLM_API llm_status llm_master_new(const llm_master_options *options, llm_master 
 LLM_API void llm_master_free(llm_master *master);
 
 /* [any] Read everything again; calls under way finish on what they began with, and what was counted stays.  On failure nothing changes.
+ * Commands that give keys run again when their provider is next called.
  * LLM_E_CONFIG: config.json, or a provider or model file that was not wrong before, is wrong; a plugin that was good is refused now. */
 LLM_API llm_status llm_master_reload(llm_master *master, llm_error *err);
 
 /* [any] From now on reload by itself, a moment after something changed in the plugin, provider or model directories or in config.json: a plugin that is
- * dropped in works at once.  It also reads everything once at the start.  Starts one thread, which blocks all signals; why a change was not taken
- * is told to the log, once.  Idempotent.  docs/reload.md.
+ * dropped in works at once.  Keys of commands stay, unless their provider refused them.  It also reads everything once at the start.  Starts one
+ * thread, which blocks all signals; why a change was not taken is told to the log, once.  Idempotent.  docs/reload.md.
  * LLM_E_LIMIT: the kernel's bounds on watches (the message names them), or no descriptor or thread is left.  LLM_E_NOMEM. */
 LLM_API llm_status llm_master_watch(llm_master *master, llm_error *err);
 /* [any] Stop it, and wait for the thread; not from inside the log's function.  llm_master_free() does it too. */

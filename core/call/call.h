@@ -65,7 +65,8 @@ struct llm_master {
 // A reference to the snapshot of now; llm_snapshot_unref().
 struct llm_snapshot *llm_master_snapshot(struct llm_master *master);
 
-// llm_master_reload() that tells a failure to the log only when its message is not `said` (nullable).
+// llm_master_reload().  said: NULL: the host asks for it, so that keys' commands run again; else nobody does: they do not, and a failure
+// is told to the log only when its message is not `said`.
 llm_status llm_master_read_again(struct llm_master *master, const char *said, llm_error *err);
 
 static inline bool llm_master_logs(const struct llm_master *master, int32_t level) {

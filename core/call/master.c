@@ -255,6 +255,7 @@ llm_status llm_master_read_again(struct llm_master *master, const char *said, ll
         }
     }
     if (status == LLM_OK) {
+        llm_snapshot_inherit(fresh, master->snapshot, said != NULL);
         (void)pthread_mutex_lock(&master->lock);
         struct llm_snapshot *old = master->snapshot;
         master->snapshot = fresh;

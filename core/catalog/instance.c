@@ -14,7 +14,7 @@ static llm_status run_key_commands(struct llm_snapshot *snapshot, const struct l
     for (size_t i = 0; status == LLM_OK && i < provider->n_keys; i++) {
         struct llm_arena scratch = {0};
         llm_str origin;
-        if (provider->keys[i].command == NULL) {
+        if (provider->keys[i].command == NULL || provider->keys[i].is_inherited) {
             continue;
         }
         *ret = *ret != NULL ? *ret : llm_mem_array(provider->n_keys, sizeof **ret);
@@ -30,6 +30,9 @@ static void adopt_keys(struct llm_provider *provider, struct llm_secret *keys) {
     for (size_t i = 0; keys != NULL && i < provider->n_keys; i++) {
         if (llm_secret_has(&keys[i]) && !llm_secret_has(&provider->keys[i].secret)) {
             provider->keys[i].secret = keys[i];
+            if (provider->keys[i].health != NULL) {
+                llm_health_renew(provider->keys[i].health);
+            }
             keys[i] = (struct llm_secret){0};
         }
     }
@@ -50,14 +53,16 @@ static llm_status fail_instance(const struct llm_provider *provider, llm_status 
 
 // Under plugin->control.
 static llm_status make_instance(struct llm_provider *provider, llm_error *err) {
-    const llm_provider_descriptor *descriptor = provider->plugin->descriptor;
-    llm_instance *instance = NULL;
     llm_str message = {0};
     if (provider->instance_failed) {
         return fail_instance(provider, LLM_E_CONFIG, provider->instance_message, err);
     }
+    if (provider->inherited != NULL && llm_kept_fits(provider->inherited, provider)) {
+        provider->kept = provider->inherited;
+        provider->inherited = NULL;
+    }
     const llm_status status =
-        descriptor->instance_new(provider->plugin->plugin, &provider->instance_args, &instance, &message);
+        provider->kept == NULL ? llm_kept_new(provider, &provider->kept, &message) : LLM_OK;
     if (status == LLM_E_NOMEM) {
         return llm_fail(err, status, "out of memory");
     }
@@ -66,7 +71,7 @@ static llm_status make_instance(struct llm_provider *provider, llm_error *err) {
         provider->instance_message = message;
         return fail_instance(provider, LLM_E_CONFIG, message, err);
     }
-    atomic_store_explicit(&provider->instance, instance, memory_order_relaxed);
+    atomic_store_explicit(&provider->instance, llm_kept_instance(provider->kept), memory_order_relaxed);
     atomic_store_explicit(&provider->instance_ready, true, memory_order_release);
     return LLM_OK;
 }
@@ -83,6 +88,7 @@ llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provi
     }
     llm_status status = llm_plugin_load(snapshot->registry, provider->plugin, err);
     struct llm_secret *keys = NULL;
+    struct llm_kept *unfit = NULL;
     if (status == LLM_OK && !snapshot->settings.offline) {
         status = run_key_commands(snapshot, provider, &keys, err);
     }
@@ -94,8 +100,11 @@ llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provi
     if (!atomic_load_explicit(&provider->instance_ready, memory_order_relaxed)) {
         adopt_keys(provider, keys);
         status = make_instance(provider, err);
+        unfit = provider->inherited;
+        provider->inherited = NULL;
     }
     (void)pthread_mutex_unlock(&provider->plugin->control);
+    llm_kept_unref(unfit);
     free_keys(keys, provider->n_keys);
     if (status == LLM_OK) {
         *ret = atomic_load_explicit(&provider->instance, memory_order_relaxed);

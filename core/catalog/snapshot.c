@@ -130,22 +130,13 @@ struct llm_snapshot *llm_snapshot_ref(struct llm_snapshot *snapshot) {
     return snapshot;
 }
 
-static void free_instance(struct llm_provider *provider) {
-    llm_instance *instance = atomic_load_explicit(&provider->instance, memory_order_acquire);
-    if (instance == NULL) {
-        return;
-    }
-    (void)pthread_mutex_lock(&provider->plugin->control);
-    provider->plugin->descriptor->instance_free(instance);
-    (void)pthread_mutex_unlock(&provider->plugin->control);
-}
-
 void llm_snapshot_unref(struct llm_snapshot *snapshot) {
     if (snapshot == NULL || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
     for (size_t i = 0; i < snapshot->n_providers; i++) {
-        free_instance(&snapshot->providers[i]);
+        llm_kept_unref(snapshot->providers[i].kept);
+        llm_kept_unref(snapshot->providers[i].inherited);
         llm_provider_wipe_keys(&snapshot->providers[i]);
     }
     llm_shelf_done(&snapshot->shelf);

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/secret.h"
 #include "catalog/identity.h"
+#include "catalog/kept.h"
 #include "catalog/price.h"
 #include "catalog/shelf.h"
 #include "config/settings.h"
@@ -36,6 +37,7 @@ struct llm_provider_key {
     llm_str origin;           // "environment OPENAI_API_KEY", "config.json", ...; absent: no key
     const struct llm_key_setting
         *command; // gives the key: it runs in llm_provider_instance(), at the first call; NULL: none does
+    bool is_inherited;               // what it printed is the secret already
     struct llm_health_entry *health; // never NULL in a master's snapshot
 };
 
@@ -72,10 +74,12 @@ struct llm_provider {
     bool is_refused;                       // the problem is that its plugin is refused or at fault
     llm_str notice;                        // what a person should know though it can be used; absent: nothing
     const struct llm_source *build_source; // while the snapshot is made; then NULL
-    llm_instance_args instance_args;       // what the plugin keeps
+    llm_instance_args instance_args;       // for llm_kept_new()
     bool instance_failed;                  // guarded by plugin->control
     llm_str instance_message;              // why, in the plugin's words; guarded by plugin->control
-    _Atomic(llm_instance *) instance;      // made at the first call; llm_provider_instance()
+    struct llm_kept *kept;                 // guarded by plugin->control
+    struct llm_kept *inherited; // of the snapshot before, until the first call; guarded by plugin->control
+    _Atomic(llm_instance *) instance; // kept's, from the first call on; llm_provider_instance()
     _Atomic bool instance_ready;
     struct llm_provider_identity identity; // llm_provider_identify()
     _Atomic bool identity_ready;
@@ -150,8 +154,8 @@ const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider
 // Overwrite each occurrence of any of its keys in text[0..len) with '*'.  After llm_provider_instance(), or before any call.
 void llm_provider_redact(const struct llm_provider *provider, char *text, size_t len);
 
-// The plugin's instance for a provider; loads the plugin and makes the instance at first use (any thread; may be NULL when the
-// plugin keeps none).  Also runs the commands that give keys.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
+// The plugin's instance for a provider; loads the plugin and makes the instance at first use, or takes the one of the snapshot before when
+// that fits (any thread; may be NULL when the plugin keeps none).  Also runs the commands that give keys which were not inherited.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
 llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provider *provider,
                                  llm_instance **ret, llm_error *err);
 

@@ -19,6 +19,7 @@ struct llm_health_entry {
     uint32_t refusals; // in a row
     uint64_t rest_since_us, rest_us;
     llm_status rest_status; // LLM_OK: it does not rest
+    uint64_t refused_us;    // when it was LLM_E_AUTH, and nothing was answered since; 0: never
 };
 
 struct llm_health_target {
@@ -215,6 +216,19 @@ struct llm_health_target *llm_health_target(struct llm_health *health, llm_str p
     return target;
 }
 
+bool llm_health_was_refused(struct llm_health_entry *entry) {
+    (void)pthread_mutex_lock(&entry->provider->lock);
+    const bool was_refused = entry->refused_us != 0;
+    (void)pthread_mutex_unlock(&entry->provider->lock);
+    return was_refused;
+}
+
+void llm_health_renew(struct llm_health_entry *entry) {
+    (void)pthread_mutex_lock(&entry->provider->lock);
+    entry->refused_us = 0;
+    (void)pthread_mutex_unlock(&entry->provider->lock);
+}
+
 // ---- keys that rest ------------------------------------------------------------------------------------------------------
 
 static uint64_t ms_up(uint64_t us) {
@@ -252,6 +266,11 @@ static void let_rest(struct llm_health_entry *key, uint64_t now_us, llm_status s
 
 static void key_learn(struct llm_health_entry *key, uint64_t start_us, uint64_t now_us, llm_status status,
                       bool is_well, int64_t advice_ms) {
+    if (status == LLM_E_AUTH) {
+        key->refused_us = now_us | 1;
+    } else if (status >= 0 && start_us > key->refused_us) {
+        key->refused_us = 0;
+    }
     if (status == LLM_E_RATE_LIMITED || status == LLM_E_QUOTA || status == LLM_E_AUTH) {
         let_rest(key, now_us, status, advice_ms);
     } else if (is_well && (key->rest_status == LLM_OK || start_us > key->rest_since_us)) {

@@ -44,6 +44,11 @@ void llm_health_on_change(struct llm_health *health, llm_health_changed_fn chang
 void llm_health_configure(struct llm_health *health, const struct llm_breaker_settings *breaker,
                           const struct llm_retry_budget_settings *budget);
 
+// [any] Has the provider refused this key (LLM_E_AUTH), and answered no call with it since?  Reloads do not change that.
+bool llm_health_was_refused(struct llm_health_entry *entry);
+// [any] The key is another one from now on.
+void llm_health_renew(struct llm_health_entry *entry);
+
 // [any] Find or make.  What is given never moves and lives as long as the health.  NULL: out of memory.
 struct llm_health_entry *llm_health_get(struct llm_health *health, llm_str provider, llm_str key);
 struct llm_health_target *llm_health_target(struct llm_health *health, llm_str provider, llm_str model);
