@@ -271,6 +271,12 @@ LLM_API void llm_master_unwatch(llm_master *master);
 LLM_API llm_status llm_master_describe(llm_master *master, const char *what, const char *filter,
                                        char **ret_json, size_t *ret_len, llm_error *err);
 
+/* [any] Overwrite with '*' what must not be shown: every key that the settings and providers of this master have by now, and the
+ * n_words (nullable) texts that only the caller knows.  As it is, with %XX, \uXXXX or backslashes, in hexadecimal, and inside base64;
+ * 4 or 5 bytes only where they stand by themselves, less than 4 not at all, less than 8 only as they are.  The length stays.
+ * Gives how many bytes have become '*'; 0: nothing of it is in the text. */
+LLM_API size_t llm_redact(llm_master *master, const llm_str *words, size_t n_words, char *text, size_t len);
+
 /* [any] Counters and histograms of all calls so far, as text for Prometheus (exposition format 0.0.4, Content-Type
  * "text/plain; version=0.0.4"), NUL-terminated; free with llm_free().  docs/observe.md lists them.  LLM_E_NOMEM. */
 LLM_API llm_status llm_master_metrics(llm_master *master, char **ret_text, size_t *ret_len, llm_error *err);
@@ -408,7 +414,8 @@ typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *e
 #define LLM_QUERY_ACKNOWLEDGE 256u /* the end event waits until the ledger's row is safe */
 #define LLM_QUERY_DEBUG 512u       /* keep a record of each exchange for llm_response_json(): "debug" */
 #define LLM_QUERY_DEBUG_BODIES 1024u /* with LLM_QUERY_DEBUG: the begin of each body too, keys left out */
-#define LLM_QUERY_NO_CACHE 2048u     /* neither give nor keep, also where the settings enable the cache */
+#define LLM_QUERY_EXCHANGES 4096u /* keep each exchange whole, keys left out, for llm_response_exchange() */
+#define LLM_QUERY_NO_CACHE 2048u  /* neither give nor keep, also where the settings enable the cache */
 
 typedef struct llm_query_args {
     uint32_t size;
@@ -544,6 +551,31 @@ typedef struct llm_blob {
     llm_bytes data;
 } llm_blob;
 LLM_API int llm_response_blob(const llm_response *response, size_t position, llm_blob *ret_blob);
+
+#define LLM_EXCHANGE_CUT 1u  /* the answer did not come whole: the connection broke, or was left */
+#define LLM_EXCHANGE_PART 2u /* something of the call's exchanges could not be kept: memory, or a limit */
+
+/* One HTTP exchange of a call: what was sent and what came, byte for byte, but that the provider's keys are overwritten with '*'.
+ * Everything else is as it was: cookies, ids of accounts.  Write down only what is known to be harmless. */
+typedef struct llm_exchange_record {
+    uint32_t size;
+    uint32_t flags;      /* LLM_EXCHANGE_* */
+    uint32_t attempt;    /* of the call: 1, 2, ... */
+    int32_t http_status; /* 0: no answer came */
+    llm_status status;   /* what became of it */
+    uint32_t reserved;
+    llm_str method, url;
+    const llm_header *request_headers; /* a value that is absent (ptr NULL): the credential */
+    size_t n_request_headers;
+    const llm_header *answer_headers; /* names in lower case */
+    size_t n_answer_headers;
+    llm_bytes request_body, answer_body;
+} llm_exchange_record;
+
+/* [any] The exchanges of a call with LLM_QUERY_EXCHANGES that are over, by position 0, 1, ..., of all its attempts (not of races).
+ * Gives 0 when there is none there.  ret->size must be set.  Answers of the cache have none.  Borrowed until llm_response_free(). */
+LLM_API int llm_response_exchange(const llm_response *response, size_t position,
+                                  llm_exchange_record *ret_exchange);
 
 /* [any] All of it as JSON, the shape that docs/response.md describes; NUL-terminated; free with llm_free().
  * Not in it: the bytes of blobs (their sizes are).  LLM_E_NOMEM. */

@@ -50,6 +50,7 @@
 #define LLM_MAX_LOG_LINE_BYTES 4096u        // a line of the log
 #define LLM_MAX_DEBUG_EXCHANGES 32u // exchanges in the debug record of one call; later ones are counted only
 #define LLM_MAX_DEBUG_BODY_BYTES 8192u   // of each body in it
+#define LLM_MAX_TAPE_EXCHANGES 256u      // exchanges of one call that are kept whole
 #define LLM_MIN_LEDGER_ROWS 16u          // rows of the ledger in memory: "ledger.queue_rows"
 #define LLM_MAX_LEDGER_ROWS 1048576u     // the same
 #define LLM_MAX_LEDGER_BATCH 512u        // rows of one transaction

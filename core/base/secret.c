@@ -9,7 +9,8 @@
 #define REDACT_BYTES_MIN 4u
 #define REDACT_WORD_BYTES 6u // shorter ones only as a word
 #define REDACT_BEGIN_BYTES 6u
-#define REDACT_SPELLED_BYTES 8u // shorter ones are not looked for in other spellings
+#define REDACT_SPELLED_BYTES 8u    // shorter ones are not looked for in other spellings
+#define REDACT_BACKSLASHES_MAX 16u // before one byte: JSON inside JSON, four deep
 
 void llm_wipe(void *p, size_t n) {
     if (p != NULL) {
@@ -48,14 +49,22 @@ static bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static void redact_begin(const struct llm_secret *secret, char *text, size_t len) {
+// Gives how many bytes were something else.
+static size_t blank(char *text, size_t n) {
+    size_t changed = 0;
+    for (size_t i = 0; i < n; i++) {
+        changed += text[i] != '*';
+        text[i] = '*';
+    }
+    return changed;
+}
+
+static size_t redact_begin(const struct llm_secret *secret, char *text, size_t len) {
     size_t n = secret->len - 1 < len ? secret->len - 1 : len;
     while (n >= REDACT_BEGIN_BYTES && memcmp(text + len - n, secret->bytes, n) != 0) {
         n--;
     }
-    if (n >= REDACT_BEGIN_BYTES) {
-        memset(text + len - n, '*', n);
-    }
+    return n >= REDACT_BEGIN_BYTES ? blank(text + len - n, n) : 0;
 }
 
 // ---- other spellings: each gives how many bytes of the text are the whole secret, or 0 --------------------------------
@@ -73,20 +82,34 @@ static bool is_hex(const char *p, char c) {
     return high >= 0 && low >= 0 && (char)(high * 16 + low) == c;
 }
 
-// Some bytes as %XX, as in a URL, or behind a backslash, as in JSON.
+// One byte c as %XX or %25XX, as in a URL, or behind backslashes or as \u00XX, as in JSON (perhaps JSON inside JSON).
+static size_t match_escape(const char *text, size_t len, char c) {
+    if (len >= 5 && memcmp(text, "%25", 3) == 0 && is_hex(text + 3, c)) {
+        return 5;
+    }
+    if (len >= 3 && text[0] == '%' && is_hex(text + 1, c)) {
+        return 3;
+    }
+    size_t n = 0;
+    while (n < len && n < REDACT_BACKSLASHES_MAX && text[n] == '\\') {
+        n++;
+    }
+    if (n > 0 && len - n >= 5 && memcmp(text + n, "u00", 3) == 0 && is_hex(text + n + 3, c)) {
+        return n + 5;
+    }
+    return n > 0 && n < len && text[n] == c ? n + 1 : 0;
+}
+
 static size_t match_escaped(const struct llm_secret *secret, const char *text, size_t len) {
     size_t at = 0;
     for (size_t i = 0; i < secret->len; i++) {
         const char c = secret->bytes[i];
-        if (at < len && (text[at] == c || (text[at] == '+' && c == ' '))) {
-            at++;
-        } else if (len - at >= 3 && text[at] == '%' && is_hex(text + at + 1, c)) {
-            at += 3;
-        } else if (len - at >= 2 && text[at] == '\\' && text[at + 1] == c) {
-            at += 2;
-        } else {
+        const bool plain = at < len && (text[at] == c || (text[at] == '+' && c == ' '));
+        const size_t n = plain ? 1 : match_escape(text + at, len - at, c);
+        if (n == 0) {
             return 0;
         }
+        at += n;
     }
     return at;
 }
@@ -103,32 +126,52 @@ static size_t match_hex(const struct llm_secret *secret, const char *text, size_
     return secret->len * 2;
 }
 
-// As base64 that begins with the secret, in either alphabet.
-static size_t match_base64(const struct llm_secret *secret, const char *text, size_t len) {
-    size_t at = 0;
-    for (size_t i = 0; i < secret->len; i += 3) {
+static char plain_base64(char c) {
+    return c == '-' ? '+' : c == '_' ? '/' : c;
+}
+
+// The characters of base64 that the secret alone decides, when `shift` other bytes stand before it in its group.
+static size_t base64_begin(size_t shift) {
+    return shift == 0 ? 0 : shift + 1;
+}
+
+// The next group of 3 bytes of `shift` unknown ones and the secret; gives how many of its characters there are.
+static size_t base64_group(const struct llm_secret *secret, size_t shift, size_t at, char group[4]) {
+    uint8_t bytes[3] = {0};
+    const size_t left = shift + secret->len - at;
+    const size_t n = left < 3 ? left : 3;
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = at + i < shift ? 0 : (uint8_t)secret->bytes[at + i - shift];
+    }
+    (void)llm_base64_encode(bytes, n, group);
+    return n + 1;
+}
+
+// As base64, in either alphabet, with anything before and behind it.
+static size_t match_base64(const struct llm_secret *secret, size_t shift, const char *text, size_t len) {
+    size_t at = 0, begin = base64_begin(shift);
+    for (size_t i = 0; i < shift + secret->len; i += 3) {
         char group[4];
-        const size_t n = secret->len - i < 3 ? secret->len - i : 3;
-        const size_t chars = n + 1;
-        (void)llm_base64_encode((const uint8_t *)secret->bytes + i, n, group);
-        for (size_t k = 0; k < chars; k++, at++) {
+        const size_t chars = base64_group(secret, shift, i, group);
+        for (size_t k = begin; k < chars; k++, at++) {
             // What follows the secret may have changed the bits that are left over in its last character.
-            const bool last = n < 3 && k == n;
-            const char c = at < len && text[at] == '-'   ? '+'
-                           : at < len && text[at] == '_' ? '/'
-                           : at < len                    ? text[at]
-                                                         : '\0';
-            if (at >= len || (c != group[k] && !last)) {
+            const bool last = chars < 4 && k == chars - 1;
+            if (at >= len || (plain_base64(text[at]) != group[k] && !last)) {
                 return 0;
             }
         }
+        begin = 0;
     }
     return at;
 }
 
-static void redact_spellings(const struct llm_secret *secret, char *text, size_t len) {
-    char first[4];
-    (void)llm_base64_encode((const uint8_t *)secret->bytes, 3, first);
+static size_t redact_spellings(const struct llm_secret *secret, char *text, size_t len) {
+    char group[4], first[3];
+    size_t changed = 0;
+    for (size_t shift = 0; shift < 3; shift++) {
+        (void)base64_group(secret, shift, 0, group);
+        first[shift] = group[base64_begin(shift)];
+    }
     for (size_t i = 0; i < len; i++) {
         const char c = text[i];
         size_t n = 0;
@@ -138,33 +181,36 @@ static void redact_spellings(const struct llm_secret *secret, char *text, size_t
         if (n == 0 && len - i >= 2 && is_hex(text + i, secret->bytes[0])) {
             n = match_hex(secret, text + i, len - i);
         }
-        if (n == 0 && c == first[0]) {
-            n = match_base64(secret, text + i, len - i);
+        for (size_t shift = 0; n == 0 && shift < 3; shift++) {
+            n = plain_base64(c) == first[shift] ? match_base64(secret, shift, text + i, len - i) : 0;
         }
         if (n > 0) {
-            memset(text + i, '*', n);
+            changed += blank(text + i, n);
             i += n - 1;
         }
     }
+    return changed;
 }
 
-void llm_secret_redact(const struct llm_secret *secret, char *text, size_t len) {
+size_t llm_secret_redact(const struct llm_secret *secret, char *text, size_t len) {
     if (secret->bytes == NULL || secret->len < REDACT_BYTES_MIN) {
-        return;
+        return 0;
     }
     char *at = text;
     char *const end = text + len;
+    size_t changed = 0;
     while ((size_t)(end - at) >= secret->len &&
            (at = memmem(at, (size_t)(end - at), secret->bytes, secret->len)) != NULL) {
         const bool inside =
             (at > text && is_word_byte(at[-1])) || (at + secret->len < end && is_word_byte(at[secret->len]));
         if (secret->len >= REDACT_WORD_BYTES || !inside) {
-            memset(at, '*', secret->len);
+            changed += blank(at, secret->len);
         }
         at += secret->len;
     }
-    redact_begin(secret, text, len);
+    changed += redact_begin(secret, text, len);
     if (secret->len >= REDACT_SPELLED_BYTES) {
-        redact_spellings(secret, text, len);
+        changed += redact_spellings(secret, text, len);
     }
+    return changed;
 }

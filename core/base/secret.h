@@ -27,8 +27,9 @@ void llm_secret_done(struct llm_secret *secret);
 
 // Overwrite each occurrence of the secret in text[0..len) with '*'; also the begin of it (6 bytes or more) that a cut has left at the
 // end.  One of 4 or 5 bytes is looked for only between bytes that are no letters and no digits; a shorter one is not.
-// One of 8 bytes or more also where it is written with %XX or backslashes, in hexadecimal, or as base64 that begins with it.
-void llm_secret_redact(const struct llm_secret *secret, char *text, size_t len);
+// One of 8 bytes or more also where it is written with %XX, \u00XX or backslashes, in hexadecimal, or inside base64 text, wherever it
+// begins there.  Gives how many bytes have become '*'.
+size_t llm_secret_redact(const struct llm_secret *secret, char *text, size_t len);
 
 // Overwrite memory in a way that the compiler may not leave out.
 void llm_wipe(void *p, size_t n);

@@ -17,6 +17,7 @@ static void over(struct llm_call *call, llm_status outcome) {
     }
     call->outcome = outcome;
     llm_call_debug_over(call);
+    llm_call_tape_over(call);
     call->phase = LLM_PHASE_NONE;
     call->step = LLM_STEP_DECIDE;
     llm_loop_queue(call);
@@ -99,6 +100,7 @@ static llm_status on_head(void *ctx, uint32_t http_status, const llm_header *hea
     call->stage = call->answer_is_2xx ? LLM_STAGE_ANSWER : LLM_STAGE_REFUSED;
     llm_call_phase(call, LLM_PHASE_IDLE);
     llm_call_debug_head(call, http_status, headers, n);
+    llm_call_tape_head(call, http_status, headers, n);
     keep_request_id(call, llm_head_request_id(headers, n));
     if (!call->answer_is_2xx) {
         return keep_head(call, headers, n);
@@ -138,6 +140,7 @@ static llm_status end_of_body(struct llm_call *call, llm_status transport) {
 static llm_status feed(struct llm_call *call, const void *p, size_t n) {
     call->activity_us = call->loop->reactor.now_us;
     llm_call_debug_data(call, p, n);
+    llm_call_tape_data(call, p, n);
     if (!call->answer_is_2xx) {
         const size_t room = LLM_MAX_ERROR_BYTES - call->error_body.len;
         const llm_status status = llm_buf_put(&call->error_body, p, n < room ? n : room);
@@ -230,6 +233,9 @@ static void on_end(void *ctx, llm_status transport, const struct llm_http_end *e
         return;
     }
     call->final = end->untrusted;
+    if (transport < 0) {
+        llm_call_tape_cut(call);
+    }
     if (!end->sent && call->stage == LLM_STAGE_SENT) {
         call->stage = LLM_STAGE_NONE;
     }
@@ -412,6 +418,7 @@ enum llm_step_name llm_call_exchange(struct llm_call *call) {
         http.on_data = on_data;
         http.on_end = on_end;
         llm_call_debug_request(call, &http);
+        llm_call_tape_request(call, &http);
         call->step = LLM_STEP_PAUSE;
         call->stage = LLM_STAGE_SENT;
         call->admission.sent = true;

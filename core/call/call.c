@@ -60,6 +60,8 @@ void llm_call_abort(struct llm_call *call, llm_status status) {
     call->stopped = true;
     call->outcome = status;
     llm_call_debug_over(call);
+    llm_call_tape_cut(call);
+    llm_call_tape_over(call);
     call->step = LLM_STEP_DECIDE;
     llm_loop_queue(call);
 }

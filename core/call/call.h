@@ -453,6 +453,13 @@ void llm_call_debug_head(struct llm_call *call, uint32_t http_status, const llm_
 void llm_call_debug_data(struct llm_call *call, const void *p, size_t n);
 void llm_call_debug_over(struct llm_call *call); // call->outcome is known; idempotent
 
+// For LLM_QUERY_EXCHANGES (tape.c): nothing when it was not asked for.
+void llm_call_tape_request(struct llm_call *call, const struct llm_http_call *http);
+void llm_call_tape_head(struct llm_call *call, uint32_t http_status, const llm_header *headers, size_t n);
+void llm_call_tape_data(struct llm_call *call, const void *p, size_t n);
+void llm_call_tape_cut(struct llm_call *call);  // the connection broke, or was left; before ..._over
+void llm_call_tape_over(struct llm_call *call); // call->outcome is known; idempotent
+
 // Overwrite each occurrence of the call's secrets.
 void llm_call_redact_text(struct llm_call *call, char *text, size_t len);
 

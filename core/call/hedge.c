@@ -30,7 +30,7 @@ static void copy_query(struct llm_call *racer, const struct llm_call *call) {
     racer->name = call->name;
     racer->started_us = call->started_us;
     racer->tag = call->tag;
-    racer->flags = call->flags & ~(uint32_t)LLM_QUERY_DEBUG;
+    racer->flags = call->flags & ~(uint32_t)(LLM_QUERY_DEBUG | LLM_QUERY_EXCHANGES);
     racer->delivery = LLM_DELIVER_CALLBACK;
     racer->on_event = NULL;
     racer->format = call->format;

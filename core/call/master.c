@@ -324,6 +324,17 @@ llm_status llm_master_describe(llm_master *master, const char *what, const char 
     return status;
 }
 
+size_t llm_redact(llm_master *master, const llm_str *words, size_t n_words, char *text, size_t len) {
+    struct llm_snapshot *snapshot = llm_master_snapshot(master);
+    size_t changed = llm_snapshot_redact(snapshot, text, len);
+    llm_snapshot_unref(snapshot);
+    for (size_t i = 0; i < n_words; i++) {
+        const struct llm_secret word = {(char *)(uintptr_t)words[i].ptr, words[i].len}; // only read
+        changed += llm_secret_redact(&word, text, len);
+    }
+    return changed;
+}
+
 llm_status llm_models_update(llm_master *master, const llm_models_update_args *args, char **ret_json,
                              size_t *ret_len, llm_error *err) {
     llm_models_update_args own = {.size = (uint32_t)sizeof own};

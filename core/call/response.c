@@ -117,6 +117,7 @@ static void response_clear(struct llm_response *r) {
     }
     llm_buf_reset(&r->usage_raw, KEEP_BYTES);
     llm_buf_reset(&r->raw, KEEP_BYTES);
+    llm_tape_clear(r);
     llm_arena_reset(&r->arena, KEEP_BYTES);
     r->collect = r->raw_is_list = r->truncated = r->got_output = r->local = r->has_usage = false;
     r->operation = r->provider = r->model = r->provider_model = r->id = r->request_id = r->call_id =

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "call/debug.h"
+#include "call/tape.h"
 #include "catalog/price.h"
 
 struct llm_choice {
@@ -80,6 +81,9 @@ struct llm_response {
     struct llm_attempt *attempts;
     struct llm_debug *debug, *debug_last; // LLM_QUERY_DEBUG
     size_t n_debug;                       // also those that are not kept
+    struct llm_tape *tapes, *tape_last;   // LLM_QUERY_EXCHANGES
+    size_t n_tapes;
+    bool tape_lost; // not all of it could be kept
     llm_usage usage;
     struct llm_buf usage_raw;
     char usage_words[3][LLM_MAX_USAGE_WORD_BYTES]; // tier, size, quality

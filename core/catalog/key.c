@@ -267,10 +267,31 @@ const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider
     return &provider->keys[at];
 }
 
-void llm_provider_redact(const struct llm_provider *provider, char *text, size_t len) {
+size_t llm_provider_redact(const struct llm_provider *provider, char *text, size_t len) {
+    size_t changed = 0;
     for (size_t i = 0; i < provider->n_keys; i++) {
-        llm_secret_redact(&provider->keys[i].secret, text, len);
+        changed += llm_secret_redact(&provider->keys[i].secret, text, len);
     }
+    return changed;
+}
+
+size_t llm_snapshot_redact(struct llm_snapshot *snapshot, char *text, size_t len) {
+    const struct llm_settings *settings = &snapshot->settings;
+    size_t changed = 0;
+    for (size_t i = 0; i < settings->n_keys; i++) {
+        changed += llm_secret_redact(&settings->keys[i].value, text, len);
+    }
+    for (size_t i = 0; i < snapshot->n_providers; i++) {
+        const struct llm_provider *provider = &snapshot->providers[i];
+        if (provider->plugin == NULL) {
+            continue;
+        }
+        (void)pthread_mutex_lock(
+            &provider->plugin->control); // a first call may be adding what a command gave
+        changed += llm_provider_redact(provider, text, len);
+        (void)pthread_mutex_unlock(&provider->plugin->control);
+    }
+    return changed;
 }
 
 llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error *err) {

@@ -152,7 +152,11 @@ llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error 
 const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider *provider, uint64_t now_us);
 
 // Overwrite each occurrence of any of its keys in text[0..len) with '*'.  After llm_provider_instance(), or before any call.
-void llm_provider_redact(const struct llm_provider *provider, char *text, size_t len);
+// Gives how many bytes have become '*'.
+size_t llm_provider_redact(const struct llm_provider *provider, char *text, size_t len);
+
+// The same for the keys of all providers and of the settings; any thread, any time.
+size_t llm_snapshot_redact(struct llm_snapshot *snapshot, char *text, size_t len);
 
 // The plugin's instance for a provider; loads the plugin and makes the instance at first use, or takes the one of the snapshot before when
 // that fits (any thread; may be NULL when the plugin keeps none).  Also runs the commands that give keys which were not inherited.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.

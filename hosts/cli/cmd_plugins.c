@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "cmd_plugins_new.h"
+#include "cmd_record.h"
 #include "table.h"
 
 static const struct cli_option options[] = {
@@ -40,8 +41,8 @@ static int read_args(struct plugins *plugins, struct cli_args *args) {
     const bool show = plugins->verb != NULL && strcmp(plugins->verb, "show") == 0;
     if (!list && !show) {
         return cli_usage(args->cli, args,
-                         "say list, show NAME, new NAME, check FILE, diff OLD NEW, bench FILE, pack DIR FILE "
-                         "or replay DIR");
+                         "say list, show NAME, new NAME, check FILE, diff OLD NEW, bench FILE, pack DIR "
+                         "FILE, record OPERATION or replay DIR");
     }
     if (show != (plugins->name != NULL)) {
         return cli_usage(args->cli, args, show ? "show needs the name of a plugin" : "list takes no name");
@@ -230,6 +231,10 @@ static int run(struct cli *cli, struct cli_args *args) {
         args->at++;
         return cli_plugins_new(cli, args);
     }
+    if (args->at < args->argc && strcmp(args->argv[args->at], "record") == 0) {
+        args->at++;
+        return cli_plugins_record(cli, args);
+    }
     struct plugins plugins = {0};
     struct host_text list = {0};
     int status = read_args(&plugins, args);
@@ -244,8 +249,8 @@ static int run(struct cli *cli, struct cli_args *args) {
 
 const struct cli_command cli_plugins = {
     .name = "plugins",
-    .operands =
-        "list | show NAME | new NAME | check FILE | diff OLD NEW | bench FILE | pack DIR FILE | replay DIR",
+    .operands = "list | show NAME | new NAME | check FILE | diff OLD NEW | bench FILE | pack DIR FILE | "
+                "record OPERATION | replay DIR",
     .summary = "Plugins: which were found, what they are, why one is refused",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -181,6 +181,7 @@ static void play(struct replay *replay, struct recording *recording, struct outc
         recording_write_request(&body, model, operation);
     }
     llm_query_args args = {.size = LLM_QUERY_INIT};
+    args.format = recording->format.ptr;
     args.operation = operation.ptr != NULL ? operation.ptr : "chat";
     args.provider = provider;
     args.model = model.ptr;

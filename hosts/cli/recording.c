@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "sim_http.h"
 
@@ -86,19 +87,24 @@ static llm_status load_meta(struct loading *load, llm_str meta) {
     const llm_str answer_file = llm_json_plain(llm_json_get(response, "body"));
     const llm_str request_file = llm_json_plain(llm_json_get(request, "body"));
     int64_t status_code = 200;
-    int stream = 0;
+    const llm_str query = llm_json_get(meta, "query");
+    const llm_str query_file = llm_json_plain(llm_json_get(query, "body"));
+    int stream = 0, cut = 0;
     llm_status status = LLM_OK;
     llm_json_int64(llm_json_get(response, "status"), &status_code);
     llm_json_bool(llm_json_get(meta, "stream"), &stream);
     recording->status = (unsigned)status_code;
     recording->stream = stream != 0;
+    llm_json_bool(llm_json_get(response, "cut"), &cut);
+    recording->cut = cut != 0;
+    recording->format = host_pool_decode(&recording->pool, llm_json_get(query, "format"));
     recording->provider = host_pool_decode(&recording->pool, llm_json_get(meta, "provider"));
     recording->operation = host_pool_decode(&recording->pool, llm_json_get(meta, "operation"));
     if (answer_file.ptr != NULL) {
         status = load_file(load, answer_file, &recording->answer);
     }
-    if (status == LLM_OK && request_file.ptr != NULL) {
-        status = load_file(load, request_file, &recording->request);
+    if (status == LLM_OK && (query_file.ptr != NULL || request_file.ptr != NULL)) {
+        status = load_file(load, query_file.ptr != NULL ? query_file : request_file, &recording->request);
     }
     if (status == LLM_OK) {
         status = load_headers(recording, llm_json_get(response, "headers"), answer_file);
@@ -106,11 +112,14 @@ static llm_status load_meta(struct loading *load, llm_str meta) {
     if (!llm_json_check(recording->request, 64, NULL) || llm_json_type(recording->request) != '{') {
         recording->request = (llm_str){0};
     }
-    recording->model = find_model(recording);
+    recording->model = host_pool_decode(&recording->pool, llm_json_get(query, "model"));
+    if (recording->model.ptr == NULL) {
+        recording->model = find_model(recording);
+    }
     return status;
 }
 
-llm_status recording_load(struct recording *recording, const char *folder, llm_error *err) {
+static llm_status load_one(struct recording *recording, const char *folder, llm_error *err) {
     struct loading load = {recording, folder, err};
     llm_str meta = {0};
     *recording = (struct recording){0};
@@ -129,15 +138,26 @@ llm_status recording_load(struct recording *recording, const char *folder, llm_e
 }
 
 void recording_done(struct recording *recording) {
+    struct recording *next = recording->next;
     host_pool_done(&recording->pool);
+    while (next != NULL) {
+        struct recording *step = next;
+        next = step->next;
+        host_pool_done(&step->pool);
+        free(step);
+    }
 }
 
 llm_status recording_exchange(void *ctx, const llm_outgoing *request, const llm_reply *reply) {
     struct recording *recording = *(struct recording **)ctx;
     (void)request;
-    if (recording == NULL || recording->played++ > 0) {
-        return LLM_E_TRANSPORT; // a recording holds one exchange
+    while (recording != NULL && recording->played > 0) {
+        recording = recording->next;
     }
+    if (recording == NULL) {
+        return LLM_E_TRANSPORT; // more than was recorded
+    }
+    recording->played++;
     llm_status status = reply->head(reply->ctx, recording->status, recording->headers, recording->n_headers);
     llm_str left = recording->answer;
     while (status >= 0 && left.len > 0) {
@@ -147,7 +167,56 @@ llm_status recording_exchange(void *ctx, const llm_outgoing *request, const llm_
         status = reply->data(reply->ctx, left.ptr, n);
         left = (llm_str){left.ptr + n, left.len - n};
     }
-    return status < 0 ? status : LLM_OK;
+    return status < 0 ? status : recording->cut ? LLM_E_TRANSPORT : LLM_OK;
+}
+
+// folder/N, in pool; absent: there is no such step.
+static llm_str step_folder(struct host_pool *pool, const char *folder, uint64_t n) {
+    struct host_text path = {0};
+    host_text_text(&path, folder);
+    host_text_text(&path, "/");
+    host_text_number(&path, n);
+    const size_t len = path.len;
+    host_text_text(&path, "/meta.json");
+    host_text_add(&path, "", 1);
+    const bool is_there = !path.failed && access(path.ptr, F_OK) == 0;
+    const llm_str kept = is_there ? host_pool_copy(pool, (llm_str){path.ptr, len}) : (llm_str){0};
+    host_text_done(&path);
+    return kept;
+}
+
+static llm_status load_steps(struct recording *recording, const char *folder, llm_error *err) {
+    struct recording *last = recording;
+    llm_str below;
+    for (uint64_t n = 2; (below = step_folder(&recording->pool, folder, n)).ptr != NULL; n++) {
+        struct recording *step = calloc(1, sizeof *step);
+        const llm_status status =
+            step != NULL ? load_one(step, below.ptr, err) : host_fail(err, LLM_E_NOMEM, "out of memory");
+        if (status != LLM_OK) {
+            free(step);
+            return status;
+        }
+        last->next = step;
+        last = step;
+    }
+    return LLM_OK;
+}
+
+llm_status recording_load(struct recording *recording, const char *folder, llm_error *err) {
+    struct host_pool pool = {0};
+    struct host_text own = {0};
+    host_text_text(&own, folder);
+    host_text_text(&own, "/meta.json");
+    host_text_add(&own, "", 1);
+    const bool alone = own.failed || access(own.ptr, F_OK) == 0;
+    const llm_str first = alone ? (llm_str){0} : step_folder(&pool, folder, 1);
+    llm_status status = load_one(recording, first.ptr != NULL ? first.ptr : folder, err);
+    if (status == LLM_OK && first.ptr != NULL && (status = load_steps(recording, folder, err)) != LLM_OK) {
+        recording_done(recording);
+    }
+    host_text_done(&own);
+    host_pool_done(&pool);
+    return status;
 }
 
 // ---- trees -------------------------------------------------------------------------------------------------------------

@@ -15,14 +15,18 @@ struct recording {
     unsigned status;
     llm_header headers[RECORDING_MAX_HEADERS];
     size_t n_headers;
-    llm_str request; // a JSON object; absent: not recorded, or no JSON
-    llm_str answer;  // the body
+    bool cut;       // the connection broke behind the answer
+    llm_str format; // of the request; absent: the operation's own
+    llm_str
+        request; // what was asked, a JSON object: the query, else the body that was sent; absent: not recorded, or no JSON
+    llm_str answer; // the body
     // how it is played
-    size_t piece_bytes; // 0: the body in one piece
-    unsigned played;    // exchanges so far: there is one
+    size_t piece_bytes;     // 0: the body in one piece
+    unsigned played;        // exchanges so far: there is one in each
+    struct recording *next; // the next step of a sequence
 };
 
-// Read folder/meta.json and the files that it names.  LLM_E_CONFIG: it is no recording; err says why.  LLM_E_NOMEM.
+// Read folder/meta.json and the files that it names; of a sequence all steps, from folder/1 on.  LLM_E_CONFIG: it is no recording; err says why.  LLM_E_NOMEM.
 llm_status recording_load(struct recording *recording, const char *folder, llm_error *err);
 void recording_done(struct recording *recording);
 

@@ -53,7 +53,8 @@ static void build_head(struct host_text *head, const struct llm_sim_fixture *fix
         return;
     }
     host_text_text(head, "content-length: ");
-    host_text_number(head, fixture->reply.body.len);
+    host_text_number(head,
+                     fixture->reply.body.len + (fixture->reply.fault == LLM_SIM_CUT)); // one that never comes
     host_text_text(head, "\r\n\r\n");
 }
 
@@ -141,6 +142,7 @@ static llm_status load_response(struct loading *load, struct llm_sim_fixture *fi
     const bool events = host_same(type, host_str("text/event-stream"));
     struct host_text head = {0};
     int64_t status_code = 200;
+    int cut = 0;
     llm_status status = name.ptr == NULL ? LLM_OK : load_file(load, name);
     if (status != LLM_OK) {
         return status;
@@ -148,9 +150,14 @@ static llm_status load_response(struct loading *load, struct llm_sim_fixture *fi
     llm_json_int64(llm_json_get(response, "status"), &status_code);
     fixture->reply = (struct llm_sim_reply){.times = 1, .delay_ms = load->all->delay_ms};
     fixture->reply.status = (unsigned)status_code;
+    llm_json_bool(llm_json_get(response, "cut"), &cut);
     fixture->reply.body =
         host_pool_copy(&load->all->pool, name.ptr == NULL ? (llm_str){0} : host_text_str(&load->file));
     fixture->reply.chunked = events || host_same(type, host_str("application/x-ndjson"));
+    if (cut) { // the connection ends where it ended
+        fixture->reply.fault = LLM_SIM_CUT;
+        fixture->reply.after = fixture->reply.body.len;
+    }
     if (load->all->sizes[0] > 0) {
         fixture->reply.sizes = load->all->sizes;
         fixture->reply.n_sizes = 1;

@@ -100,17 +100,27 @@ static const struct {
     {"sk?o>~~>", "c2s/bz5+fj4= c2s_bz5-fj4", "***********= ***********"},
     {"sk-12345", "c2stMTIzND", "c2stMTIzND"},
     {"user:pass", "dXNlcjpwYXNz", "************"},
+    {"sk-12345", "dTpzay0xMjM0NQ== and eHNrLTEyMzQ1eQ", "dTp***********== and eH**********eQ"},
+    {"sk-12345", "\"\\u0073k-\\u00312345\" \\\\u0073k-12345", "\"******************\" **************"},
+    {"sk-\"\\345", "{\"a\":\"sk-\\\"\\\\345\"}", "{\"a\":\"**********\"}"},
+    {"sk-\"\\345", "\"{\\\"sk-\\\\\\\"\\\\\\\\345\"", "\"{\\\"**************\""},
+    {"sk/12345", "?u=%3Fkey%3Dsk%252F12345", "?u=%3Fkey%3D************"},
 };
 
 START_TEST(redacts) {
     struct llm_secret secret = {0};
     char text[64];
     (void)snprintf(text, sizeof text, "%s", redactions[_i].text);
-    llm_secret_redact(&secret, text, strlen(text)); // no secret: nothing happens
+    ck_assert_uint_eq(llm_secret_redact(&secret, text, strlen(text)), 0); // no secret: nothing happens
     ck_assert_str_eq(text, redactions[_i].text);
     ck_assert_int_eq(llm_secret_set(&secret, llm_str_from(redactions[_i].secret)), LLM_OK);
-    llm_secret_redact(&secret, text, strlen(text));
+    size_t changed = 0;
+    for (size_t i = 0; redactions[_i].text[i] != '\0'; i++) {
+        changed += redactions[_i].text[i] != redactions[_i].want[i];
+    }
+    ck_assert_uint_eq(llm_secret_redact(&secret, text, strlen(text)), changed);
     ck_assert_str_eq(text, redactions[_i].want);
+    ck_assert_uint_eq(llm_secret_redact(&secret, text, strlen(text)), 0);
     llm_secret_done(&secret);
 }
 END_TEST
