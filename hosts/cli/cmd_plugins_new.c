@@ -53,9 +53,12 @@ static int take(struct scaffold *s, struct cli_args *args) {
     static const char *const schemes[] = {"bearer", "header", "query", "none", NULL};
     if (cli_is(args, "lang")) {
         if (strcmp(args->value, "python") == 0) {
-            return cli_usage(args->cli, args,
-                             "python plugins are programs, which need the isolated worker: it is not there "
-                             "yet; take c, cpp or rust");
+            return cli_usage(
+                args->cli, args,
+                "a plugin in Python is a program, and programs come with the isolated worker, which is not "
+                "there yet.  Today: --lang c, cpp or rust; or no code at all, for a service that speaks "
+                "JSON: "
+                "describe it for custom.so (docs/custom.md)");
         }
         s->lang = args->value;
         return is_one_of(s->lang, langs) ? CLI_OK : cli_usage(args->cli, args, "--lang is c, cpp or rust");

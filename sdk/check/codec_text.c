@@ -98,9 +98,15 @@ static void put_binary(struct llm_buf *out, const struct codec_result *r) {
             (void)llm_buf_put(out, vector->data.ptr, vector->data.len);
         }
         for (size_t b = 0; !vector->is_json && b < vector->data.len; b += sizeof(float)) {
+            char number[32];
             float f;
             memcpy(&f, vector->data.ptr + b, sizeof f);
-            (void)llm_buf_printf(out, "%s%.9g", b == 0 ? "" : ",", (double)f);
+            (void)snprintf(number, sizeof number, "%.9g", (double)f);
+            char *comma = strchr(number, ','); // test 54 runs in such a locale
+            if (comma != NULL) {
+                *comma = '.';
+            }
+            (void)llm_buf_printf(out, "%s%s", b == 0 ? "" : ",", number);
         }
         (void)llm_buf_puts(out, "\n");
     }

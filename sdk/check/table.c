@@ -120,7 +120,7 @@ const struct check_test check_tests[] = {
       "keep nothing in thread-local variables"),
     T(54, "process", E, process,
       "signals, locale, environment, directory, umask and rounding stay as they were",
-      "leave the process alone"),
+      "leave the process alone; write and read numbers without printf and strtod (llm_json_double)"),
     T(55, "leftovers", E, leftovers, "no descriptor, thread or process is left after shutdown()",
       "a codec opens nothing"),
     T(56, "no-memory", E, no_memory, "each allocation that fails gives LLM_E_NOMEM",

@@ -139,6 +139,11 @@ bool check_memory_works(void);
 // Variables that the plugin asked for: "HOME, PATH"; "": none.
 const char *check_environment_report(void);
 
+// ---- locale -----------------------------------------------------------------------------------------------------------
+
+// From now on numbers are printed and read with a decimal comma in this process.  false: that cannot be had here.
+bool check_decimal_comma(void);
+
 // ---- the parent ------------------------------------------------------------------------------------------------------------
 
 struct check_result {

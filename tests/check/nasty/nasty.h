@@ -134,6 +134,14 @@ static llm_status LLM_CALL job_encode(llm_job *job, const llm_step *step, const 
         return status == LLM_OK ? req->body(req->ctx, TEXT("]")) : status;
     }
 #endif
+#if defined(DEFECT_LOCALE_NUMBERS)
+    const llm_str heat = llm_json_get(job->request, "temperature");
+    if (status == LLM_OK && heat.ptr != NULL) {
+        char text[64];
+        const int n = snprintf(text, sizeof text, "{\"temperature\":%g}", strtod(heat.ptr, NULL));
+        return req->body(req->ctx, text, (size_t)n);
+    }
+#endif
     return status == LLM_OK ? req->body(req->ctx, job->request.ptr, job->request.len) : status;
 }
 
