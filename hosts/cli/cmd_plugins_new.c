@@ -8,12 +8,49 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OPERATIONS_MAX 8
 #define NAME_MAX_BYTES 40
+#define OPERATIONS                                                                                           \
+    "chat, completions, embeddings, image, image.edit, image.variate, models, moderation, rerank, "          \
+    "speech, transcription, translation"
+#define RUST_OPERATIONS "chat, completions, embeddings, image, moderation and rerank"
+
+// Pieces that several operations share.
+#define NEEDS_TEXT 1u
+#define NEEDS_IMAGES 2u
+#define NEEDS_FORM 4u
+#define HAS_MODEL 8u
+
+enum price { PRICE_NONE, PRICE_TOKENS, PRICE_IMAGE, PRICE_CHARACTER, PRICE_SECOND };
+
+// What the templates have.  id: the name of its files and its generator.
+static const struct operation {
+    const char *name, *id;
+    bool rust;
+    unsigned flags;
+    enum price price;
+    const char *example; // of a call; NULL: "request"
+} operations[] = {
+    {"chat", "chat", true, HAS_MODEL | NEEDS_TEXT, PRICE_TOKENS, "query -m @name@/@name@-1 \"Hello\""},
+    {"completions", "completions", true, HAS_MODEL | NEEDS_TEXT, PRICE_TOKENS, NULL},
+    {"embeddings", "embeddings", true, HAS_MODEL, PRICE_TOKENS, "embed -m @name@/@name@-1 \"Hello\""},
+    {"image", "image", true, HAS_MODEL | NEEDS_IMAGES, PRICE_IMAGE,
+     "image -m @name@/@name@-1 \"a red bird\""},
+    {"image.edit", "image_edit", false, HAS_MODEL | NEEDS_IMAGES | NEEDS_FORM, PRICE_IMAGE,
+     "image -m @name@/@name@-1 --operation image.edit --attach a.png \"make it red\""},
+    {"image.variate", "image_variate", false, HAS_MODEL | NEEDS_IMAGES | NEEDS_FORM, PRICE_IMAGE, NULL},
+    {"models", "models", false, 0, PRICE_NONE, NULL},
+    {"moderation", "moderation", true, HAS_MODEL, PRICE_NONE, NULL},
+    {"rerank", "rerank", true, HAS_MODEL, PRICE_TOKENS, NULL},
+    {"speech", "speech", false, HAS_MODEL, PRICE_CHARACTER, NULL},
+    {"transcription", "transcription", false, HAS_MODEL | NEEDS_TEXT | NEEDS_FORM, PRICE_SECOND, NULL},
+    {"translation", "translation", false, HAS_MODEL | NEEDS_TEXT | NEEDS_FORM, PRICE_SECOND, NULL},
+};
+
+#define N_OPERATIONS (sizeof operations / sizeof operations[0])
 
 static const struct cli_option options[] = {
     {0, "lang", "LANGUAGE", "c (default), cpp or rust"},
-    {0, "operation", "OP", "chat (default), embeddings or image; may be given several times (rust: chat)"},
+    {0, "operation", "OP", "what it does, chat if not given; may be given several times: " OPERATIONS},
     {0, "auth", "SCHEME", "how the key is sent: bearer (default), header, query or none"},
     {0, "from", "FORMAT", "openai: begin with OpenAI's format and a list of differences to answer"},
     {0, "no-build", NULL, "do not build and check what was written"},
@@ -23,8 +60,7 @@ static const struct cli_option options[] = {
 struct scaffold {
     struct cli *cli;
     const char *name, *lang, *auth;
-    const char *operations[OPERATIONS_MAX];
-    size_t n_operations;
+    bool wanted[N_OPERATIONS];
     bool openai, build;
     char upper[NAME_MAX_BYTES + 1];
     char templates[4096], headers[4096];
@@ -49,7 +85,6 @@ static bool is_name(const char *name) {
 
 static int take(struct scaffold *s, struct cli_args *args) {
     static const char *const langs[] = {"c", "cpp", "rust", NULL};
-    static const char *const operations[] = {"chat", "embeddings", "image", NULL};
     static const char *const schemes[] = {"bearer", "header", "query", "none", NULL};
     if (cli_is(args, "lang")) {
         if (strcmp(args->value, "python") == 0) {
@@ -64,14 +99,16 @@ static int take(struct scaffold *s, struct cli_args *args) {
         return is_one_of(s->lang, langs) ? CLI_OK : cli_usage(args->cli, args, "--lang is c, cpp or rust");
     }
     if (cli_is(args, "operation")) {
-        if (!is_one_of(args->value, operations)) {
-            return cli_usage(
-                args->cli, args,
-                "--operation is chat, embeddings or image: for another one begin with one of these");
+        size_t i = 0;
+        while (i < N_OPERATIONS && strcmp(operations[i].name, args->value) != 0) {
+            i++;
         }
-        if (s->n_operations < OPERATIONS_MAX) {
-            s->operations[s->n_operations++] = args->value;
+        if (i == N_OPERATIONS) {
+            return cli_usage(args->cli, args,
+                             "--operation is one of: " OPERATIONS
+                             "; for another one begin with one of these");
         }
+        s->wanted[i] = true;
         return CLI_OK;
     }
     if (cli_is(args, "auth")) {
@@ -119,24 +156,24 @@ static int read_args(struct scaffold *s, struct cli_args *args) {
                          "new needs a name: a-z, 0-9 and _, at most %d letters, as the provider is called",
                          NAME_MAX_BYTES);
     }
-    if (s->n_operations == 0) {
-        s->operations[s->n_operations++] = "chat";
-    }
-    for (size_t i = 0; strcmp(s->lang, "rust") == 0 && i < s->n_operations; i++) {
-        if (strcmp(s->operations[i], "chat") != 0) {
-            return cli_usage(args->cli, args, "the template in Rust has chat only");
+    bool any = false;
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        any = any || s->wanted[i];
+        if (s->wanted[i] && strcmp(s->lang, "rust") == 0 && !operations[i].rust) {
+            return cli_usage(args->cli, args, "the template in Rust has " RUST_OPERATIONS);
         }
     }
+    s->wanted[0] = s->wanted[0] || !any;
     return CLI_OK;
 }
 
-static bool has(const struct scaffold *s, const char *operation) {
-    for (size_t i = 0; i < s->n_operations; i++) {
-        if (strcmp(s->operations[i], operation) == 0) {
-            return true;
-        }
+// The pieces that the wanted operations need.
+static unsigned needs(const struct scaffold *s) {
+    unsigned all = 0;
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        all |= s->wanted[i] ? operations[i].flags : 0;
     }
-    return false;
+    return all;
 }
 
 // ---- templates -----------------------------------------------------------------------------------------------------------
@@ -165,20 +202,99 @@ static bool find_templates(struct scaffold *s) {
     return stat(s->templates, &st) == 0;
 }
 
-static void add_json_list(const struct scaffold *s, const char *format, struct host_text *to) {
-    static const char *const all[] = {"chat", "embeddings", "image"};
-    for (size_t i = 0, n = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (has(s, all[i])) {
-            host_text_text(to, n++ > 0 ? ", " : "");
-            for (const char *p = format; *p != '\0'; p++) {
-                if (*p == '%') {
-                    host_text_text(to, all[i]);
-                } else {
-                    host_text_add(to, p, 1);
-                }
+// format for each wanted operation, with % for its name and # for its id; `between` between two.
+static void add_list(const struct scaffold *s, const char *format, const char *between, unsigned only,
+                     struct host_text *to) {
+    for (size_t i = 0, n = 0; i < N_OPERATIONS; i++) {
+        if (!s->wanted[i] || (operations[i].flags & only) != only) {
+            continue;
+        }
+        host_text_text(to, n++ > 0 ? between : "");
+        for (const char *p = format; *p != '\0'; p++) {
+            if (*p == '%' || *p == '#') {
+                host_text_text(to, *p == '%' ? operations[i].name : operations[i].id);
+            } else {
+                host_text_add(to, p, 1);
             }
         }
     }
+}
+
+// One model that does it all, with made-up prices of the kinds that its operations have.
+static void add_models(const struct scaffold *s, struct host_text *to) {
+    static const char *const prices[] = {[PRICE_TOKENS] =
+                                             ", \"input_per_mtok\": \"0.15\", \"output_per_mtok\": \"0.60\"",
+                                         [PRICE_IMAGE] = ", \"per_image\": \"0.04\"",
+                                         [PRICE_CHARACTER] = ", \"per_character\": \"0.000015\"",
+                                         [PRICE_SECOND] = ", \"per_second\": \"0.0001\""};
+    bool has[sizeof prices / sizeof prices[0]] = {false};
+    if ((needs(s) & HAS_MODEL) == 0) {
+        return;
+    }
+    host_text_text(to, "{\"id\": \"");
+    host_text_text(to, s->name);
+    host_text_text(to, "-1\", \"operation\": [");
+    add_list(s, "\"%\"", ", ", HAS_MODEL, to);
+    host_text_text(to, "]");
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        const enum price price = operations[i].price;
+        if (s->wanted[i] && price != PRICE_NONE && !has[price]) {
+            has[price] = true;
+            host_text_text(to, prices[price]);
+        }
+    }
+    host_text_text(to, "}");
+}
+
+static void add_auth(const struct scaffold *s, struct host_text *to) {
+    host_text_text(to, "{\"scheme\": \"");
+    host_text_text(to, s->auth);
+    host_text_text(to, "\"");
+    if (strcmp(s->auth, "header") == 0 || strcmp(s->auth, "query") == 0) {
+        host_text_text(to,
+                       strcmp(s->auth, "header") == 0 ? ", \"name\": \"x-api-key\"" : ", \"name\": \"key\"");
+    }
+    if (strcmp(s->auth, "none") != 0) {
+        host_text_text(to, ", \"key_env\": \"");
+        host_text_text(to, s->upper);
+        host_text_text(to, "_API_KEY\"");
+    }
+    host_text_text(to, "}");
+}
+
+static void fill(const struct scaffold *s, llm_str line, struct host_text *to);
+
+// How the first of its operations is called.
+static void add_example(const struct scaffold *s, struct host_text *to) {
+    size_t i = 0;
+    while (!s->wanted[i]) {
+        i++;
+    }
+    host_text_text(to, "llm-master ");
+    if (operations[i].example != NULL) {
+        fill(s, host_str(operations[i].example), to);
+    } else {
+        host_text_text(to, "request --provider ");
+        host_text_text(to, s->name);
+        host_text_text(to, " ");
+        host_text_text(to, operations[i].name);
+        host_text_text(to, " request.json");
+    }
+}
+
+static void add_meson_sources(const struct scaffold *s, const char *ext, struct host_text *to) {
+    struct host_text list = {0};
+    host_text_text(&list, "'src/plugin.@', 'src/codec.@', ");
+    host_text_text(&list, (needs(s) & NEEDS_FORM) != 0 ? "'src/form.@', " : "");
+    add_list(s, "'src/#.@'", ", ", 0, &list);
+    for (size_t i = 0; i < list.len; i++) {
+        if (list.ptr[i] == '@') {
+            host_text_text(to, ext);
+        } else {
+            host_text_add(to, list.ptr + i, 1);
+        }
+    }
+    host_text_done(&list);
 }
 
 // The value of a placeholder; false: that is none.
@@ -209,56 +325,47 @@ static bool value_of(const struct scaffold *s, llm_str name, struct host_text *t
             return true;
         }
     }
+    static const struct {
+        const char *name, *format, *between;
+    } lists[] = {
+        {"generators", "\"#\": \"%\"", ", "},
+        {"generator_list", "&#_generator", ",\n    "},
+        {"generator_externs", "extern const llm_generator #_generator;", "\n"},
+        {"meson_vectors", "'--vectors', files('tests/%.vectors.json')", ", "},
+        {"modules", "mod #;", "\n"},
+        {"rust_generators", "&#::GENERATOR.0, ", ""},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (host_same(name, host_str(lists[i].name))) {
+            add_list(s, lists[i].format, lists[i].between, 0, to);
+            return true;
+        }
+    }
     if (host_same(name, host_str("id"))) {
         host_text_text(to, "com.example.");
         host_text_text(to, s->name);
-    } else if (host_same(name, host_str("generators"))) {
-        add_json_list(s, "\"%\": \"%\"", to);
     } else if (host_same(name, host_str("models"))) {
-        host_text_text(to, "{\"id\": \"");
-        host_text_text(to, s->name);
-        host_text_text(to, "-1\", \"operation\": [");
-        add_json_list(s, "\"%\"", to);
-        host_text_text(to, "], \"input_per_mtok\": \"0.15\", \"output_per_mtok\": \"0.60\"}");
+        add_models(s, to);
     } else if (host_same(name, host_str("auth"))) {
-        host_text_text(to, "{\"scheme\": \"");
-        host_text_text(to, s->auth);
-        host_text_text(to, "\"");
-        if (strcmp(s->auth, "header") == 0 || strcmp(s->auth, "query") == 0) {
-            host_text_text(to, strcmp(s->auth, "header") == 0 ? ", \"name\": \"x-api-key\""
-                                                              : ", \"name\": \"key\"");
+        add_auth(s, to);
+    } else if (host_same(name, host_str("example"))) {
+        add_example(s, to);
+    } else if (host_same(name, host_str("meson_sources"))) {
+        add_meson_sources(s, cpp ? "cpp" : "c", to);
+    } else if (host_same(name, host_str("n_generators"))) {
+        size_t n = 0;
+        for (size_t i = 0; i < N_OPERATIONS; i++) {
+            n += s->wanted[i] ? 1 : 0;
         }
-        if (strcmp(s->auth, "none") != 0) {
-            host_text_text(to, ", \"key_env\": \"");
-            host_text_text(to, s->upper);
-            host_text_text(to, "_API_KEY\"");
-        }
-        host_text_text(to, "}");
-    } else if (host_same(name, host_str("meson_vectors"))) {
-        add_json_list(s, "'--vectors', files('tests/%.vectors.json')", to);
-        host_text_text(to, ", ");
+        host_text_text(to,
+                       (const char[]){(char)('0' + n / 10), (char)('0' + n % 10), '\0'} + (n < 10 ? 1 : 0));
     } else {
         return false;
     }
     return true;
 }
 
-static bool is_wanted(const struct scaffold *s, llm_str word) {
-    if (host_same(word, host_str("openai"))) {
-        return s->openai;
-    }
-    if (host_same(word, host_str("scratch"))) {
-        return !s->openai;
-    }
-    for (size_t i = 0; i < s->n_operations; i++) {
-        if (host_same(word, host_str(s->operations[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void fill_line(const struct scaffold *s, llm_str line, struct host_text *to) {
+static void fill(const struct scaffold *s, llm_str line, struct host_text *to) {
     while (line.len > 0) {
         const char *at = memchr(line.ptr, '@', line.len);
         const size_t before = at != NULL ? (size_t)(at - line.ptr) : line.len;
@@ -275,33 +382,6 @@ static void fill_line(const struct scaffold *s, llm_str line, struct host_text *
             host_text_text(to, "@");
             line = (llm_str){line.ptr + 1, line.len - 1};
         }
-    }
-}
-
-// Lines between "// @begin WORD" and "// @end" stay when the word is wanted.
-static void fill(const struct scaffold *s, llm_str text, struct host_text *to) {
-    bool shown[8] = {true};
-    size_t depth = 0;
-    while (text.len > 0) {
-        const char *end = memchr(text.ptr, '\n', text.len);
-        const llm_str line = {text.ptr, end != NULL ? (size_t)(end - text.ptr) + 1 : text.len};
-        static const char begin[] = "// @begin ", end_mark[] = "// @end";
-        size_t blanks = 0;
-        while (blanks < line.len && line.ptr[blanks] == ' ') {
-            blanks++;
-        }
-        const char *mark = line.ptr + blanks;
-        const size_t n = line.len - blanks;
-        if (n > sizeof begin && memcmp(mark, begin, sizeof begin - 1) == 0 && depth + 1 < 8) {
-            const llm_str word = {mark + sizeof begin - 1, n - sizeof begin};
-            shown[depth + 1] = shown[depth] && is_wanted(s, word);
-            depth++;
-        } else if (n >= sizeof end_mark && memcmp(mark, end_mark, sizeof end_mark - 1) == 0 && depth > 0) {
-            depth--;
-        } else if (shown[depth]) {
-            fill_line(s, line, to);
-        }
-        text = (llm_str){text.ptr + line.len, text.len - line.len};
     }
 }
 
@@ -335,7 +415,7 @@ static int write_file(struct scaffold *s, const char *from, const char *to_path,
     }
     char name[256];
     struct host_text file = {0};
-    fill_line(s, host_str(to_path), &file);
+    fill(s, host_str(to_path), &file);
     (void)snprintf(name, sizeof name, "%s/%.*s", s->name, (int)file.len, file.len > 0 ? file.ptr : "");
     FILE *f = out.failed ? NULL : fopen(name, "wbx");
     const bool ok = f != NULL && fwrite(out.ptr, 1, out.len, f) == out.len;
@@ -349,43 +429,68 @@ static int write_file(struct scaffold *s, const char *from, const char *to_path,
     return ok && closed ? CLI_OK : CLI_FAILED;
 }
 
+// Whose sources are taken: C++ has C's.
+static const char *family_of(const struct scaffold *s) {
+    return strcmp(s->lang, "cpp") == 0 ? "c" : s->lang;
+}
+
+// Its source and its recorded exchanges.  chat comes in two kinds: from OpenAI's format, and for an invented provider.
+static int write_operation(struct scaffold *s, const struct operation *op) {
+    const bool rust = strcmp(s->lang, "rust") == 0;
+    const char *kind = strcmp(op->name, "chat") != 0 ? "" : s->openai ? "-openai" : "-scratch";
+    char from[128], to[128];
+    (void)snprintf(from, sizeof from, "%s/src/%s%s.%s", family_of(s), op->id, kind, rust ? "rs" : "c");
+    (void)snprintf(to, sizeof to, "src/%s.@ext@", op->id);
+    const int status = write_file(s, from, to, false, 0);
+    if (status != CLI_OK) {
+        return status;
+    }
+    (void)snprintf(from, sizeof from, "%s/tests/%s%s.vectors.json",
+                   rust && s->openai && kind[0] != '\0' ? "rust" : "c", op->name, kind);
+    (void)snprintf(to, sizeof to, "tests/%s.vectors.json", op->name);
+    return write_file(s, from, to, false, 0);
+}
+
 static int write_all(struct scaffold *s) {
     static const char *const folders[] = {"", "/src", "/tests", "/sdk"};
     static const struct {
         const char *from, *to;
-        const char *lang, *operation; // NULL: any
+        const char *lang; // NULL: any
+        unsigned needed;  // by any of the operations; 0: always
+        int openai;       // -1: either
         bool verbatim, executable;
-        int openai; // -1: either
     } files[] = {
-        {"c/plugin.json", "plugin.json", NULL, NULL, false, false, -1},
-        {"c/src/codec.c", "src/@name@.@ext@", "c", NULL, false, false, -1},
-        {"c/tests/fuzz.c", "tests/fuzz.@ext@", "c", NULL, false, false, -1},
-        {"c/manifest.sh", "manifest.sh", "c", NULL, false, true, -1},
-        {"c/meson.build", "meson.build", "c", NULL, false, false, -1},
-        {"c/Makefile", "Makefile", "c", NULL, false, false, -1},
-        {"c/ci.sh", "ci.sh", "c", NULL, false, true, -1},
-        {"c/README.md", "README.md", "c", NULL, false, false, -1},
-        {"rust/src/lib.rs", "src/lib.rs", "rust", NULL, false, false, -1},
-        {"rust/src/json.rs", "src/json.rs", "rust", NULL, true, false, -1},
-        {"rust/src/llm_provider.rs", "src/llm_provider.rs", "rust", NULL, true, false, -1},
-        {"rust/Makefile", "Makefile", "rust", NULL, false, false, -1},
-        {"rust/Cargo.toml", "Cargo.toml", "rust", NULL, false, false, -1},
-        {"rust/ci.sh", "ci.sh", "rust", NULL, false, true, -1},
-        {"rust/README.md", "README.md", "rust", NULL, false, false, -1},
-        {"c/CHANGELOG.md", "CHANGELOG.md", NULL, NULL, false, false, -1},
-        {"c/LICENSE", "LICENSE", NULL, NULL, true, false, -1},
-        {"c/gitignore", ".gitignore", NULL, NULL, true, false, -1},
-        {"c/DIFFERENCES.md", "DIFFERENCES.md", NULL, NULL, false, false, 1},
-        {"c/tests/chat-openai.vectors.json", "tests/chat.vectors.json", "c", "chat", false, false, 1},
-        {"c/tests/chat-scratch.vectors.json", "tests/chat.vectors.json", NULL, "chat", false, false, 0},
-        {"rust/tests/chat-openai.vectors.json", "tests/chat.vectors.json", "rust", "chat", false, false, 1},
-        {"c/tests/embeddings.vectors.json", "tests/embeddings.vectors.json", NULL, "embeddings", false, false,
-         -1},
-        {"c/tests/image.vectors.json", "tests/image.vectors.json", NULL, "image", false, false, -1},
-        {"sdk/llm_provider.h", "sdk/llm_provider.h", NULL, NULL, true, false, -1},
-        {"sdk/llm_json.h", "sdk/llm_json.h", "c", NULL, true, false, -1},
+        {"c/plugin.json", "plugin.json", NULL, 0, -1, false, false},
+        {"c/src/plugin.c.in", "src/plugin.@ext@", "c", 0, -1, false, false},
+        {"c/src/codec.h.in", "src/codec.h", "c", 0, -1, false, false},
+        {"c/src/codec.c", "src/codec.@ext@", "c", 0, -1, false, false},
+        {"c/src/text.h", "src/text.h", "c", NEEDS_TEXT, -1, false, false},
+        {"c/src/images.h", "src/images.h", "c", NEEDS_IMAGES, -1, false, false},
+        {"c/src/form.h", "src/form.h", "c", NEEDS_FORM, -1, false, false},
+        {"c/src/form.c", "src/form.@ext@", "c", NEEDS_FORM, -1, false, false},
+        {"c/tests/fuzz.c", "tests/fuzz.@ext@", "c", 0, -1, false, false},
+        {"c/manifest.sh", "manifest.sh", "c", 0, -1, false, true},
+        {"c/meson.build", "meson.build", "c", 0, -1, false, false},
+        {"c/Makefile", "Makefile", "c", 0, -1, false, false},
+        {"c/ci.sh", "ci.sh", "c", 0, -1, false, true},
+        {"c/README.md", "README.md", "c", 0, -1, false, false},
+        {"rust/src/lib.rs", "src/lib.rs", "rust", 0, -1, false, false},
+        {"rust/src/codec.rs", "src/codec.rs", "rust", 0, -1, false, false},
+        {"rust/src/json.rs", "src/json.rs", "rust", 0, -1, true, false},
+        {"rust/src/llm_provider.rs", "src/llm_provider.rs", "rust", 0, -1, true, false},
+        {"rust/tests/fuzz.rs", "tests/fuzz.rs", "rust", 0, -1, false, false},
+        {"rust/meson.build", "meson.build", "rust", 0, -1, false, false},
+        {"rust/Makefile", "Makefile", "rust", 0, -1, false, false},
+        {"rust/Cargo.toml", "Cargo.toml", "rust", 0, -1, false, false},
+        {"rust/ci.sh", "ci.sh", "rust", 0, -1, false, true},
+        {"rust/README.md", "README.md", "rust", 0, -1, false, false},
+        {"c/CHANGELOG.md", "CHANGELOG.md", NULL, 0, -1, false, false},
+        {"c/LICENSE", "LICENSE", NULL, 0, -1, true, false},
+        {"c/gitignore", ".gitignore", NULL, 0, -1, true, false},
+        {"c/DIFFERENCES.md", "DIFFERENCES.md", NULL, 0, 1, false, false},
+        {"sdk/llm_provider.h", "sdk/llm_provider.h", NULL, 0, -1, true, false},
+        {"sdk/llm_json.h", "sdk/llm_json.h", "c", 0, -1, true, false},
     };
-    const char *family = strcmp(s->lang, "cpp") == 0 ? "c" : s->lang; // the same sources
     int status = CLI_OK;
     for (size_t i = 0; status == CLI_OK && i < sizeof folders / sizeof folders[0]; i++) {
         char path[NAME_MAX_BYTES + 16];
@@ -393,12 +498,17 @@ static int write_all(struct scaffold *s) {
         status = make_dir(s, path);
     }
     for (size_t i = 0; status == CLI_OK && i < sizeof files / sizeof files[0]; i++) {
-        const bool wanted = (files[i].lang == NULL || strcmp(files[i].lang, family) == 0) &&
-                            (files[i].operation == NULL || has(s, files[i].operation)) &&
+        const bool wanted = (files[i].lang == NULL || strcmp(files[i].lang, family_of(s)) == 0) &&
+                            (files[i].needed == 0 || (needs(s) & files[i].needed) != 0) &&
                             (files[i].openai < 0 || files[i].openai == (s->openai ? 1 : 0));
         if (wanted) {
             status =
                 write_file(s, files[i].from, files[i].to, files[i].verbatim, files[i].executable ? 0755 : 0);
+        }
+    }
+    for (size_t i = 0; status == CLI_OK && i < N_OPERATIONS; i++) {
+        if (s->wanted[i]) {
+            status = write_operation(s, &operations[i]);
         }
     }
     return status;

@@ -14,15 +14,21 @@ import tap  # noqa: E402
 
 BUILD = os.environ["LLM_TEST_BUILD"]
 CLI = os.path.join(BUILD, "hosts", "cli", "llm-master")
+def every(names):
+    return [word for name in names.split() for word in ("--operation", name)]
+
+
+# A covering set: each language, each operation, each start, each way to send the key.
 CASES = [
     ("plain", []),
-    ("from_openai", ["--from", "openai", "--operation", "chat", "--operation", "embeddings", "--operation", "image"]),
+    ("all_openai", ["--from", "openai", *every("chat completions embeddings image image.edit image.variate models moderation rerank speech transcription translation")]),
     ("picture", ["--operation", "image", "--auth", "header"]),
-    ("nokey", ["--operation", "embeddings", "--auth", "none"]),
-    ("plus", ["--lang", "cpp"]),
-    ("plus_openai", ["--lang", "cpp", "--from", "openai", "--auth", "query"]),
+    ("lists_models", ["--operation", "models", "--auth", "none"]),
+    ("hears", ["--operation", "transcription", "--operation", "transcription"]),
+    ("plus", ["--lang", "cpp", "--auth", "query", *every("embeddings rerank speech image.edit moderation translation")]),
+    ("plus_openai", ["--lang", "cpp", "--from", "openai"]),
     ("rusty", ["--lang", "rust"]),
-    ("rusty_openai", ["--lang", "rust", "--from", "openai"]),
+    ("rusty_all", ["--lang", "rust", "--from", "openai", *every("chat completions embeddings image moderation rerank")]),
 ]
 COMPILERS = {"c": "cc", "cpp": "c++", "rust": "rustc"}
 
@@ -54,29 +60,37 @@ def main():
         folder = os.path.join(top, name)
         wanted = ["plugin.json", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "ci.sh", ".gitignore", "sdk/llm_provider.h"]
         missing = [f for f in wanted if not os.path.exists(os.path.join(folder, f))]
-        left = run("grep", "-rlE", "@[a-z_]+@|// @(begin|end)", folder, "--include=*.c", "--include=*.rs", "--include=*.json", "--include=*.md",
+        left = run("grep", "-rlE", "@[a-z_]+@", folder, "--include=*.c", "--include=*.cpp", "--include=*.h", "--include=*.rs", "--include=*.json", "--include=*.md",
                    "--include=Makefile", "--include=*.sh").stdout
         t.result(not missing and not left, f"{name}: all files are there, no placeholder is left", f"{missing} {left}")
         facts = json.load(open(os.path.join(folder, "plugin.json")))
         t.result(facts["id"] == f"com.example.{name}", f"{name}: plugin.json is JSON", str(facts))
     if shutil.which("meson") and os.path.isdir(os.path.join(top, "plain")):
-        for name in ("plain", "plus"):
+        for name in ("all_openai", "plus", "rusty"):
             folder = os.path.join(top, name)
             if os.path.isdir(folder):
                 set_up = run("meson", "setup", "build-meson", cwd=folder)
                 built = run("ninja", "-C", "build-meson", cwd=folder) if set_up.returncode == 0 else set_up
                 t.result(built.returncode == 0 and "warning:" not in built.stdout, f"{name} builds with meson without a warning",
                          set_up.stdout[-800:] + built.stdout[-800:])
-    if shutil.which("clang"):
-        flags = ["-std=c11", "-g", "-O1", "-fsanitize=fuzzer,address,undefined", "-Isdk", "-Ibuild", "-DLLM_ENTRY=llm_fuzzed_entry"]
-        built = run("clang", *flags, "-o", "build/fuzz", "tests/fuzz.c", "src/plain.c", cwd=os.path.join(top, "plain"))
+    if shutil.which("clang") and os.path.isdir(os.path.join(top, "all_openai")):
+        folder = os.path.join(top, "all_openai")
+        made = run("make", "-n", "fuzz", cwd=folder).stdout.splitlines()
+        line = next((x for x in made if x.startswith("clang")), "false")
+        built = run("sh", "-c", line, cwd=folder)
         if built.returncode != 0 and "cannot find" in built.stderr:
             t.skip("the fuzz target", "clang has no libFuzzer here")
         else:
-            fuzzed = run("build/fuzz", "-runs=20000", "-max_len=400", cwd=os.path.join(top, "plain")) if built.returncode == 0 else built
-            t.result(fuzzed.returncode == 0, "the fuzz target builds and 20,000 inputs do no harm", fuzzed.stderr[-1500:])
+            fuzzed = run("build/fuzz", "-runs=20000", "-max_len=400", cwd=folder) if built.returncode == 0 else built
+            t.result(fuzzed.returncode == 0, "the fuzz target builds and 20,000 inputs do no harm", (built.stderr + fuzzed.stderr)[-1500:])
+    if os.path.isdir(os.path.join(top, "rusty_all")):
+        folder = os.path.join(top, "rusty_all")
+        built = run("sh", "-c", next(x for x in run("make", "-n", "fuzz", cwd=folder).stdout.splitlines() if x.startswith("rustc")), cwd=folder)
+        fuzzed = run("build/fuzz", "1", cwd=folder) if built.returncode == 0 else built
+        t.result(fuzzed.returncode == 0 and "no harm" in fuzzed.stdout, "the fuzz target in Rust builds and a second of it does no harm",
+                 built.stderr + fuzzed.stderr[-1500:])
     for options, text in ((["Bad-Name"], "needs a name"), (["x", "--lang", "cobol"], "--lang is"), (["x", "--lang", "python"], "custom.so"),
-                          (["x", "--operation", "dance"], "--operation is"), (["x", "--lang", "rust", "--operation", "image"], "chat only"),
+                          (["x", "--operation", "dance"], "--operation is"), (["x", "--lang", "rust", "--operation", "speech"], "in Rust has"),
                           ([], "needs a name"), (["plain", "--no-build"], "cannot make plain")):
         made = run(CLI, "plugins", "new", *options, cwd=top)
         t.result(made.returncode == 2 and text in made.stderr, f"plugins new {' '.join(options)}: {text}", made.stderr)

@@ -100,6 +100,24 @@ pub fn get<'a>(container: &'a [u8], name: &str) -> Option<&'a [u8]> {
     None
 }
 
+/// The elements of an array, one after the other, each found from where the last one ended.
+#[allow(dead_code)]
+pub fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut i = blanks(array, 1);
+    core::iter::from_fn(move || {
+        if array.first() != Some(&b'[') || array.get(i).map_or(true, |c| *c == b']') {
+            return None;
+        }
+        let end = end_of(array, i, 0)?;
+        let element = &array[i..end];
+        i = blanks(array, end);
+        if array.get(i) == Some(&b',') {
+            i = blanks(array, i + 1);
+        }
+        Some(element)
+    })
+}
+
 #[allow(dead_code)]
 pub fn path<'a>(value: &'a [u8], names: &[&str]) -> Option<&'a [u8]> {
     names.iter().try_fold(value, |at, name| get(at, name))

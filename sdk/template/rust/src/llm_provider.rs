@@ -95,10 +95,14 @@ pub struct Chunk {
 #[repr(C)]
 pub struct Counts {
     pub size: u32,
-    pub reserved: u32,
+    pub flags: u32,
     pub input_tokens: i64,
     pub output_tokens: i64,
-    pub others: [i64; 10],
+    pub cached_and_others: [i64; 6],
+    pub images: i64,
+    pub milliseconds: i64,
+    pub characters: i64,
+    pub cost_pico_usd: i64,
     pub raw: Str,
 }
 
@@ -110,17 +114,17 @@ pub struct Out {
     pub text: extern "C" fn(*mut c_void, u32, u32, *const u8, usize) -> Status,
     pub tool: *const c_void,
     pub blob: *const c_void,
-    pub blob_base64: *const c_void,
-    pub blob_url: *const c_void,
+    pub blob_base64: extern "C" fn(*mut c_void, u32, *const u8, usize, *const u8, usize, u32) -> Status,
+    pub blob_url: extern "C" fn(*mut c_void, u32, *const u8, usize, *const u8, usize) -> Status,
     pub vector: *const c_void,
-    pub vector_json: *const c_void,
+    pub vector_json: extern "C" fn(*mut c_void, u32, *const u8, usize) -> Status,
     pub usage: extern "C" fn(*mut c_void, *const Counts) -> Status,
     pub finish: extern "C" fn(*mut c_void, u32, u32, *const u8, usize) -> Status,
     pub fault: extern "C" fn(*mut c_void, *const Fault) -> Status,
     pub warn: extern "C" fn(*mut c_void, *const u8, usize, *const u8, usize, *const u8, usize) -> Status,
     pub identity: *const c_void,
     pub verbatim: *const c_void,
-    pub json: *const c_void,
+    pub json: extern "C" fn(*mut c_void, *const u8, usize, *const u8, usize) -> Status,
 }
 
 #[repr(C)]
@@ -151,15 +155,18 @@ pub struct Step {
 pub enum Instance {}
 pub enum Job {}
 
+pub type Encode = extern "C" fn(*mut Job, *const Step, *const HttpRequest, *const Out) -> Status;
+pub type Data = extern "C" fn(*mut Job, *const Chunk, *const Out) -> Status;
+
 #[repr(C)]
 pub struct Codec {
     pub size: u32,
     pub flags: u32,
     pub open: extern "C" fn(*mut Instance, *const JobArgs, *const Out, *mut *mut Job) -> Status,
     pub close: extern "C" fn(*mut Job),
-    pub encode: extern "C" fn(*mut Job, *const Step, *const HttpRequest, *const Out) -> Status,
+    pub encode: Encode,
     pub head: Option<extern "C" fn(*mut Job, *const Head, *const Out) -> Status>,
-    pub data: extern "C" fn(*mut Job, *const Chunk, *const Out) -> Status,
+    pub data: Data,
     pub end: extern "C" fn(*mut Job, Status, *const Out) -> Status,
     pub fail: Option<extern "C" fn(*mut Job, *const Head, *const Str, *mut Fault) -> Status>,
 }
