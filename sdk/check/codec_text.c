@@ -2,6 +2,8 @@
 #include "codec_host.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
