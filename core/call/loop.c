@@ -143,16 +143,16 @@ static void reap(struct llm_loop *loop) {
 }
 
 static void leave(struct llm_loop *loop) {
-    if (--loop->depth > 0) {
+    if (loop->depth > 1) {
+        loop->depth--;
         return;
     }
-    take_attention(loop);
-    if (loop->graves != NULL) {
-        loop->depth++; // closing a job may not run into here again
+    take_attention(loop); // still inside: it may call the host, which may free calls
+    while (loop->graves != NULL) {
         reap(loop);
-        loop->depth--;
         take_attention(loop); // what they gave back let others in
     }
+    loop->depth = 0;
     llm_reactor_settle(&loop->reactor, loop->ready_first != NULL);
     atomic_store(&loop->running, false);
 }

@@ -3,6 +3,7 @@
 // every moment, deadlines, failures, a plugin that does not listen.
 #include <dirent.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +252,72 @@ START_TEST(it_may_be_freed_at_every_moment) {
 END_TEST
 
 // The thread goes on in the plugin's code when everything else is gone: the code must still be there.
+// Text that comes while the end of another call keeps the loop's last round busy is given at the very end of it.
+struct pair {
+    llm_loop *loop;
+    llm_call *waits, *talks;
+    size_t ends, texts;
+    bool freed, runs;
+};
+
+static llm_status keep_busy(void *ctx, llm_call *call, const llm_event *event) {
+    struct pair *p = ctx;
+    (void)call;
+    if (event->type == LLM_EVENT_END) {
+        p->ends++;
+        nap_ms(1800); // the other one says something now
+    }
+    return LLM_OK;
+}
+
+static llm_status free_at_text(void *ctx, llm_call *call, const llm_event *event) {
+    struct pair *p = ctx;
+    if (event->type == LLM_EVENT_TEXT) {
+        p->texts++;
+        p->runs = llm_loop_run(p->loop, 0) != LLM_E_INVALID_REQUEST;
+        p->freed = true;
+        llm_call_free(call);
+    }
+    return LLM_OK;
+}
+
+static void *cancel_soon(void *arg) {
+    struct pair *p = arg;
+    nap_ms(100);
+    llm_call_cancel(p->waits);
+    return NULL;
+}
+
+START_TEST(it_may_be_freed_at_the_end_of_a_round) {
+    struct pair p = {0};
+    pthread_t thread;
+    const size_t before = threads();
+    llm_query_args args = {LLM_QUERY_INIT, .model = "blocking-1", .prompt = "wait", .on_event = keep_busy,
+                           .ctx = &p};
+    ck_assert_int_eq(llm_loop_new(master, NULL, &p.loop, NULL), LLM_OK);
+    ck_assert_int_eq(llm_call_start(p.loop, &args, &p.waits, NULL), LLM_OK);
+    args.prompt = "deaf";
+    args.on_event = free_at_text;
+    ck_assert_int_eq(llm_call_start(p.loop, &args, &p.talks, NULL), LLM_OK);
+    for (int i = 0; i < 5; i++) {
+        (void)llm_loop_run(p.loop, 10);
+    }
+    ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, &p), 0);
+    while (p.ends == 0) {
+        (void)llm_loop_run(p.loop, 1000);
+    }
+    (void)pthread_join(thread, NULL);
+    for (int i = 0; i < 200 && !p.freed; i++) {
+        (void)llm_loop_run(p.loop, 10);
+    }
+    ck_assert_uint_eq(p.texts, 1);
+    ck_assert(!p.runs); // it is inside the loop
+    llm_call_free(p.waits);
+    llm_loop_free(p.loop);
+    threads_come_down_to(before);
+}
+END_TEST
+
 START_TEST(one_that_does_not_listen_is_left_alone) {
     const size_t before = threads();
     struct watcher w = {0};
@@ -316,6 +383,7 @@ int main(void) {
     tcase_add_test(tcase, a_failure_behind_text_keeps_the_text);
     tcase_add_test(tcase, an_end_without_a_result_is_an_end);
     tcase_add_test(tcase, it_may_be_freed_at_every_moment);
+    tcase_add_test(tcase, it_may_be_freed_at_the_end_of_a_round);
     tcase_add_test(tcase, one_that_does_not_listen_is_left_alone);
     tcase_add_test(tcase, many_threads_block_while_it_reloads);
     suite_add_tcase(suite, tcase);

@@ -250,6 +250,22 @@ START_TEST(a_refused_key_rests) {
 }
 END_TEST
 
+// Calls that were under way together learn the same thing.
+START_TEST(a_burst_of_refusals_is_one) {
+    struct llm_health_ticket tickets[12];
+    uint64_t wait_ms = 0;
+    for (size_t i = 0; i < 12; i++) {
+        ck_assert_int_eq(llm_health_enter(a, NULL, S + i, &tickets[i], &wait_ms), LLM_HEALTH_GO);
+    }
+    for (size_t i = 0; i < 12; i++) {
+        llm_health_leave(&tickets[i], 2 * S + i, LLM_E_RATE_LIMITED, 5, -1);
+    }
+    ck_assert_uint_le(view_of(a, 2 * S + 12).key_rests_ms, 1000);
+    attempt(a, 3 * S, LLM_E_RATE_LIMITED, 5, -1); // this one began later: the second in a row
+    ck_assert_uint_eq(view_of(a, 3 * S).key_rests_ms, 2000);
+}
+END_TEST
+
 START_TEST(an_answer_ends_the_rest_when_its_call_is_younger) {
     struct llm_health_ticket old;
     uint64_t wait_ms = 0;
@@ -569,6 +585,7 @@ int main(void) {
     tcase_add_loop_test(tests, an_outcome_speaks_of_the_provider_or_the_key, 0, CHECK_ROWS(outcomes));
     tcase_add_test(tests, a_breaker_is_the_providers_and_not_the_keys);
     tcase_add_loop_test(tests, a_refused_key_rests, 0, CHECK_ROWS(rests));
+    tcase_add_test(tests, a_burst_of_refusals_is_one);
     tcase_add_test(tests, an_answer_ends_the_rest_when_its_call_is_younger);
     tcase_add_test(tests, a_reload_gives_refused_keys_another_chance);
     tcase_add_test(tests, a_clock_that_jumps_back_does_not_prolong_a_rest);
