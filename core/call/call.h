@@ -366,6 +366,7 @@ void llm_call_observe_open(struct llm_call *call);                            //
 struct llm_verdict;
 void llm_call_observe_verdict(struct llm_call *call, const struct llm_verdict *verdict); // on one that failed
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt);
+void llm_call_observe_winner(struct llm_call *call);     // a racer's route is the call's now
 void llm_call_observe_end(struct llm_call *call);        // idempotent
 void llm_call_observe_limit_wait(struct llm_call *call); // it stands in line
 // It was admitted, or refused (status).

@@ -190,6 +190,7 @@ static void hand_over(struct llm_call *racer, struct llm_call *call) {
     call->http_status = racer->http_status;
     call->stage = racer->stage;
     call->step = LLM_STEP_SETTLE;
+    llm_call_observe_winner(call);
     llm_loop_queue(call);
 }
 

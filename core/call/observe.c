@@ -366,15 +366,24 @@ void llm_call_observe_open(struct llm_call *call) {
 }
 
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt) {
-    llm_count(&call->series_now->attempts[llm_status_index(attempt->status)], 1);
+    struct llm_series *series = call->series_now;
+    if (attempt->hedge) { // perhaps elsewhere
+        series = llm_metrics_series(master_of(call)->metrics, attempt->provider, call->job_args.operation,
+                                    attempt->model);
+    }
+    llm_count(&series->attempts[llm_status_index(attempt->status)], 1);
     if (attempt->hedge) {
-        llm_count(&call->series_now->hedges, 1);
+        llm_count(&series->hedges, 1);
         tell_attempt(call, attempt, LLM_TELL_HEDGE);
     }
     tell_attempt(call, attempt, LLM_TELL_ATTEMPT_END);
     if (spans(call)) {
         span_attempt(call, attempt);
     }
+}
+
+void llm_call_observe_winner(struct llm_call *call) {
+    observe_route(call);
 }
 
 void llm_call_observe_end(struct llm_call *call) {

@@ -210,6 +210,27 @@ START_TEST(the_cache_keeps_no_answer_of_a_racer_at_another_model) {
 }
 END_TEST
 
+static void has_metric(const char *text, const char *line) {
+    ck_assert_msg(strstr(text, line) != NULL, "%s is not there", line);
+}
+
+START_TEST(metrics_are_of_who_answered) {
+    char *text = NULL;
+    llm_query_args args = ask();
+    args.fallbacks = to_groq;
+    args.hedge_ms = 30;
+    begin("[" AT_A(LATE("3000", "a")) "," AT_B(SAYS("b")) "]", FAST);
+    ck_assert_int_eq(llm_query(master, &args, NULL, NULL), LLM_OK);
+    ck_assert_int_eq(llm_master_metrics(master, &text, NULL, NULL), LLM_OK);
+#define AT_GROQ "provider=\"groq\",operation=\"chat\",model=\"llama-3.1-8b-instant\""
+    has_metric(text, "llm_master_attempts_total{" AT_GROQ ",status=\"ok\"} 1");
+    has_metric(text, "llm_master_tokens_total{" AT_GROQ ",class=\"input\"} 10");
+    has_metric(text, "llm_master_calls_total{" AT_GROQ ",status=\"ok\"} 1");
+    llm_free(text);
+    finish();
+}
+END_TEST
+
 START_TEST(a_racer_that_was_not_admitted_leaves_the_fall_back) {
     struct watcher w[2] = {{0}, {0}};
     llm_loop *loop;
@@ -438,6 +459,7 @@ int main(void) {
     tcase_add_test(tcase, counts_without_measure_are_no_way_around_a_limit);
     tcase_add_loop_test(tcase, what_may_have_been_charged_is_told, 0, CHECK_ROWS(unknown_costs));
     tcase_add_test(tcase, the_cache_keeps_no_answer_of_a_racer_at_another_model);
+    tcase_add_test(tcase, metrics_are_of_who_answered);
     tcase_add_test(tcase, a_racer_that_was_not_admitted_leaves_the_fall_back);
     tcase_add_loop_test(tcase, an_end_while_it_connects_gives_all_back, 0, 2);
     tcase_add_test(tcase, a_time_out_while_it_connects_is_tried_again);
