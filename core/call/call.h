@@ -41,10 +41,11 @@
 // ---- the master --------------------------------------------------------------------------------------------------
 
 struct llm_master {
-    pthread_mutex_t lock; // guards snapshot, idle_loops; never held while anything outside is called
+    pthread_mutex_t lock; // guards snapshot, loops, net_rules; never held while anything outside is called
     struct llm_snapshot *snapshot;
     struct llm_loop *idle_loops;
     size_t n_idle_loops;
+    uint64_t net_rules; // guarded by lock; changes with ca_file and proxy: an older loop is not used again
     pthread_mutex_t reload; // one reload at a time
     struct llm_plugins *plugins;
     struct llm_response_pool *responses;
@@ -95,6 +96,7 @@ void llm_master_observe_ledger(void *ctx, int32_t level, const char *line);
 struct llm_loop {
     struct llm_loop *next; // in master->idle_loops
     struct llm_master *master;
+    uint64_t net_rules; // the master's when it was made
     struct llm_reactor reactor;
     struct llm_http *http;
     struct llm_call *calls;                    // all that are not freed

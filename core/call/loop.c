@@ -24,7 +24,10 @@ llm_status llm_loop_new(llm_master *master, const llm_loop_options *options, llm
         llm_mem_free(loop);
         return llm_fail(err, status, "no descriptor is left for another loop");
     }
-    struct llm_snapshot *snapshot = llm_master_snapshot(master);
+    (void)pthread_mutex_lock(&master->lock);
+    loop->net_rules = master->net_rules;
+    (void)pthread_mutex_unlock(&master->lock);
+    struct llm_snapshot *snapshot = llm_master_snapshot(master); // as new as the rules, or newer
     const struct llm_http_options http = {.ca_file = snapshot->settings.ca_file,
                                           .proxy = snapshot->settings.proxy};
     status = llm_http_new(&loop->reactor, &http, &loop->http, err);
@@ -319,7 +322,7 @@ llm_status llm_loop_take(struct llm_master *master, struct llm_loop **ret, llm_e
 void llm_loop_give(struct llm_loop *loop) {
     struct llm_master *master = loop->master;
     (void)pthread_mutex_lock(&master->lock);
-    const bool keep = master->n_idle_loops < IDLE_LOOPS_MAX;
+    const bool keep = master->n_idle_loops < IDLE_LOOPS_MAX && loop->net_rules == master->net_rules;
     if (keep) {
         loop->next = master->idle_loops;
         master->idle_loops = loop;

@@ -258,11 +258,12 @@ llm_status llm_master_read_again(struct llm_master *master, const char *said, ll
         llm_snapshot_inherit(fresh, master->snapshot, said != NULL);
         (void)pthread_mutex_lock(&master->lock);
         struct llm_snapshot *old = master->snapshot;
-        master->snapshot = fresh;
-        (void)pthread_mutex_unlock(&master->lock);
-        follow(master, &fresh->settings);
         const bool same = llm_str_eq(old->settings.ca_file, fresh->settings.ca_file) &&
                           llm_str_eq(old->settings.proxy, fresh->settings.proxy);
+        master->snapshot = fresh;
+        master->net_rules += same ? 0 : 1;
+        (void)pthread_mutex_unlock(&master->lock);
+        follow(master, &fresh->settings);
         if (!same) { // they hold connections that were made by other rules
             free_idle_loops(master);
         }

@@ -379,6 +379,55 @@ START_TEST(a_reload_that_fails_changes_nothing) {
 }
 END_TEST
 
+static void *ask_once(void *arg) {
+    const llm_query_args args = ask();
+    *(llm_status *)arg = llm_query(master, &args, NULL, NULL);
+    return NULL;
+}
+
+static void write_proxy(const struct temp_dir *dir, const char *more) {
+    char text[512];
+    const int n = snprintf(text, sizeof text,
+                           "{\"base_urls\":{\"openai\":\"%s/a\"},\"keys\":{\"openai\":{\"value\":\"k\"}}%s}",
+                           llm_sim_url(sim), more);
+    temp_dir_write(dir, "config.json", text, (size_t)n, 0600);
+}
+
+// A call under way ends as it began; what comes after it goes by the new rules, whoever lent it the loop.
+START_TEST(no_loop_keeps_the_proxy_of_before) {
+    struct temp_dir dir;
+    char path[1024];
+    pthread_t thread;
+    llm_status first = LLM_E_INTERNAL, second = LLM_OK;
+    llm_error err = LLM_ERROR_INIT;
+    ck_assert_int_eq(
+        llm_sim_new(&(struct llm_sim_options){.rules = "[{\"reply\":" LATE("400", "a") "}]", .no_demo = true},
+                    &sim, &err),
+        LLM_OK);
+    ck_assert_int_eq(llm_sim_start(sim), LLM_OK);
+    temp_dir_new(&dir);
+    write_proxy(&dir, "");
+    (void)snprintf(path, sizeof path, "%s/config.json", dir.path);
+    llm_master_options options = LLM_MASTER_OPTIONS_INIT;
+    options.flags = LLM_MASTER_NO_ENVIRONMENT;
+    options.config_file = path;
+    ck_assert_msg(llm_master_new(&options, &master, &err) == LLM_OK, "%s", err.message);
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_once, &first), 0);
+    while (llm_sim_requests(sim) == 0) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    write_proxy(&dir, ",\"retry\":{\"max_attempts\":1},\"proxy\":\"http://127.0.0.1:1\"");
+    ck_assert_msg(llm_master_reload(master, &err) == LLM_OK, "%s", err.message);
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(first, LLM_OK);
+    (void)ask_once(&second);
+    ck_assert_int_eq(second, LLM_E_TRANSPORT);
+    ck_assert_uint_eq(llm_sim_requests(sim), 1);
+    temp_dir_free(&dir);
+    finish();
+}
+END_TEST
+
 // ---- rows of the policies that no other test has ---------------------------------------------------------------------------
 
 #define TWO_ROUTE(more) FAST ",\"breaker\":{\"enabled\":false}" more
@@ -465,6 +514,7 @@ int main(void) {
     tcase_add_test(tcase, a_time_out_while_it_connects_is_tried_again);
     tcase_add_test(tcase, a_key_that_a_server_repeats_is_not_told_by_another_target);
     tcase_add_test(tcase, a_reload_that_fails_changes_nothing);
+    tcase_add_test(tcase, no_loop_keeps_the_proxy_of_before);
     tcase_add_loop_test(tcase, as_the_policies_say, 0, CHECK_ROWS(rows));
     suite_add_tcase(suite, tcase);
     return check_main(suite);
