@@ -17,7 +17,7 @@ struct llm_health_entry {
     char *name;
     uint32_t in_flight;
     uint32_t refusals;   // in a row
-    uint64_t refused_us; // the last of them
+    uint64_t counted_us; // when the last of them was
     uint64_t rest_since_us, rest_us;
     llm_status rest_status; // LLM_OK: it does not rest
     uint64_t refused_us;    // when it was LLM_E_AUTH, and nothing was answered since; 0: never
@@ -253,14 +253,14 @@ static void let_rest(struct llm_health_entry *key, uint64_t start_us, uint64_t n
                      int64_t advice_ms) {
     const struct llm_breaker_settings *rules = &key->provider->rules;
     const bool is_same =
-        key->refusals > 0 && start_us < key->refused_us; // it was under way with the one before
+        key->refusals > 0 && start_us < key->counted_us; // it was under way with the one before
     const uint32_t before = key->refusals - (is_same ? 1 : 0), doublings = before < 20 ? before : 20;
     // Waiting does not mend a wrong key or an empty account: it is asked seldom, from the first time on.
     const uint64_t first_ms = status == LLM_E_RATE_LIMITED ? rules->cool_ms : 60ull * rules->cool_ms;
     uint64_t ms = advice_ms >= 0 ? (uint64_t)advice_ms : first_ms << doublings;
     ms = ms < rules->max_cool_ms ? ms : rules->max_cool_ms;
     key->refusals += !is_same && key->refusals != UINT32_MAX ? 1 : 0;
-    key->refused_us = is_same ? key->refused_us : now_us;
+    key->counted_us = is_same ? key->counted_us : now_us;
     if (ms * 1000 <= rests_us(key, now_us)) {
         return;
     }
