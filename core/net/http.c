@@ -145,16 +145,21 @@ struct kept {
 
 static llm_status keep(struct llm_exchange *x, llm_str name, llm_str value) {
     const struct kept kept = {(uint32_t)name.len, (uint32_t)value.len};
-    const size_t at = x->head.len + sizeof kept;
-    if (llm_buf_put(&x->head, &kept, sizeof kept) != LLM_OK ||
-        llm_buf_put(&x->head, name.ptr, name.len) != LLM_OK || llm_buf_put(&x->head, "", 1) != LLM_OK ||
-        llm_buf_put(&x->head, value.ptr, value.len) != LLM_OK || llm_buf_put(&x->head, "", 1) != LLM_OK) {
+    const size_t size = sizeof kept + name.len + value.len + 2;
+    if (llm_buf_reserve(&x->head, size) != LLM_OK) {
         return LLM_E_LIMIT;
     }
-    for (size_t i = at; i < at + name.len; i++) {
-        const char c = x->head.ptr[i];
-        x->head.ptr[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    char *at = x->head.ptr + x->head.len;
+    memcpy(at, &kept, sizeof kept);
+    at += sizeof kept;
+    for (size_t i = 0; i < name.len; i++) {
+        const char c = name.ptr[i];
+        *at++ = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
+    *at++ = '\0';
+    memcpy(at, value.ptr, value.len);
+    at[value.len] = '\0';
+    x->head.len += size;
     x->n_headers++;
     return LLM_OK;
 }
@@ -335,6 +340,9 @@ static void set_constant(struct llm_exchange *x) {
     (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http);
     if (!http->environment_proxy) {
         (void)curl_easy_setopt(easy, CURLOPT_PROXY, http->proxy.ptr != NULL ? http->proxy.ptr : "");
+    }
+    if (!http->environment_proxy && http->proxy.ptr == NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); // else each transfer asks the environment
     }
     set_trust(http, easy);
 }
@@ -579,13 +587,16 @@ static void finish(struct llm_exchange *x, CURLcode result) {
     const struct llm_http_call call = x->call;
     const llm_status status = status_of(x, result);
     char message[CURL_ERROR_SIZE];
+    message[0] = '\0';
     const struct llm_http_end end = {
         .message = message, .sent = llm_exchange_sent(x), .untrusted = is_untrusted(result)};
-    (void)snprintf(message, sizeof message, "%s",
-                   status == LLM_E_DENIED && call.public_only ? "the host's address is not a public one"
-                   : x->reason != NULL                        ? x->reason
-                   : x->error[0] != '\0'                      ? x->error
-                                                              : curl_easy_strerror(result));
+    if (status != LLM_OK) {
+        (void)snprintf(message, sizeof message, "%s",
+                       status == LLM_E_DENIED && call.public_only ? "the host's address is not a public one"
+                       : x->reason != NULL                        ? x->reason
+                       : x->error[0] != '\0'                      ? x->error
+                                                                  : curl_easy_strerror(result));
+    }
     const bool stopped = x->stopped;
     retire(x);
     if (!stopped) {

@@ -22,7 +22,7 @@ struct llm_slice {
 
 // How an exchange ended.
 struct llm_http_end {
-    const char *message; // one line; borrowed
+    const char *message; // one line, empty when nothing failed; borrowed
     bool sent;           // the request, or a part of it, may have reached the other side
     bool untrusted;      // its certificate is not trusted: trying again cannot help
 };
