@@ -57,8 +57,9 @@ static bool is_name(llm_str name) {
 }
 
 struct llm_source_member llm_source_get(const struct llm_source *source, const char *name) {
+    const llm_str wanted = llm_str_from(name);
     for (size_t i = 0; i < source->n_members; i++) {
-        if (llm_str_is(source->members[i].name, name)) {
+        if (llm_str_eq(source->members[i].name, wanted)) {
             return source->members[i];
         }
     }

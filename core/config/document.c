@@ -85,11 +85,13 @@ static llm_status judge(struct llm_document *doc, llm_error *err) {
     if (llm_str_starts(text, LLM_STR("\xef\xbb\xbf"))) {
         return llm_document_fail(doc, text, err, "begins with a byte order mark: save it as plain UTF-8");
     }
-    if (!llm_document_blank_comments(doc->bytes, doc->n_bytes)) {
+    size_t at = 0;
+    bool valid = llm_json_check(text, LLM_MAX_JSON_DEPTH, &at); // most files have no comments
+    if (!valid && !llm_document_blank_comments(doc->bytes, doc->n_bytes)) {
         return llm_document_fail(doc, llm_str_cut(text, text.len), err, "a comment is not closed");
     }
-    size_t at = 0;
-    if (!llm_json_check(text, LLM_MAX_JSON_DEPTH, &at)) {
+    valid = valid || llm_json_check(text, LLM_MAX_JSON_DEPTH, &at);
+    if (!valid) {
         const llm_str rest = llm_str_cut(text, at < text.len ? at : text.len);
         if (llm_str_trim(rest).len == 0) {
             return llm_document_fail(doc, rest, err, "no valid JSON: it ends too early");
@@ -97,7 +99,7 @@ static llm_status judge(struct llm_document *doc, llm_error *err) {
         return llm_document_fail(doc, rest, err, "no valid JSON here (or deeper than %d levels)",
                                  LLM_MAX_JSON_DEPTH);
     }
-    doc->root = llm_json_value(text);
+    doc->root = llm_str_trim(text);
     return LLM_OK;
 }
 
