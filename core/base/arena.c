@@ -84,13 +84,16 @@ llm_str llm_arena_dup(struct llm_arena *arena, llm_str s) {
 }
 
 llm_str llm_arena_format(struct llm_arena *arena, const char *format, ...) {
+    char first[256]; // most texts fit and are printed once
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    const int len = vsnprintf(NULL, 0, format, args);
+    const int len = vsnprintf(first, sizeof first, format, args);
     va_end(args);
     char *text = len >= 0 ? llm_arena_bytes(arena, (size_t)len + 1) : NULL;
-    if (text != NULL) {
+    if (text != NULL && (size_t)len < sizeof first) {
+        memcpy(text, first, (size_t)len + 1);
+    } else if (text != NULL) {
         (void)vsnprintf(text, (size_t)len + 1, format, again);
     }
     va_end(again);

@@ -69,6 +69,12 @@ START_TEST(copies_text) {
     const llm_str line = llm_arena_format(&arena, "%s %d", "x", 42);
     ck_assert_uint_eq(line.len, 4);
     ck_assert_str_eq(line.ptr, "x 42");
+    for (int width = 254; width <= 258; width++) { // around what is printed on the stack first
+        const llm_str wide = llm_arena_format(&arena, "%*d", width, 7);
+        ck_assert_uint_eq(wide.len, (size_t)width);
+        ck_assert_uint_eq(strlen(wide.ptr), (size_t)width);
+        ck_assert_int_eq(wide.ptr[width - 1], '7');
+    }
     llm_arena_done(&arena);
 }
 END_TEST
