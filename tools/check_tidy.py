@@ -15,7 +15,7 @@ import sys
 
 import tree
 
-FOLDERS = ("core/", "plugins/", "hosts/", "examples/")
+FOLDERS = ("core/", "plugins/", "hosts/", "sdk/check/", "examples/")
 MESSAGE = re.compile(r"^(?P<path>[^:\s]+):(?P<line>\d+):\d+: (?:error|warning): (?P<text>.*)$")
 
 

@@ -39,10 +39,10 @@ static const char *const chat_members[] = {
     "\"logprobs\":true,\"top_logprobs\":5",
     "\"user\":\"u-1\"",
     "\"response_format\":{\"type\":\"json_object\"}",
-    "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"s\",\"schema\":{\"type\":"
-    "\"object\"}}}",
-    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\","
-    "\"properties\":{}}}}]",
+    ("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"s\",\"schema\":{\"type\":"
+     "\"object\"}}}"),
+    ("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\","
+     "\"properties\":{}}}}]"),
     "\"tools\":[]",
     "\"tool_choice\":\"auto\"",
     "\"parallel_tool_calls\":false",

@@ -171,7 +171,7 @@ static void read_own_provider(struct check *check) {
     memcpy(text, check->text, sizeof text);
     if (check->fd < 0 && check_file(check)) {
         llm_json_iter it = llm_json_begin(llm_json_get(check->manifest, "providers"));
-        if (check->manifest.ptr != NULL && llm_json_next(&it)) {
+        if (check->manifest.ptr != NULL && llm_json_next(&it) && it.value.ptr != NULL) {
             const llm_str url = llm_json_plain(llm_json_get(it.value, "base_url"));
             check->config = strndup(it.value.ptr, it.value.len);
             check->base_url = url.len > 0 && url.ptr[0] != '{' ? strndup(url.ptr, url.len) : NULL;

@@ -101,21 +101,28 @@ static bool is_event_stream(llm_str body) {
            (body.len > 0 && memmem(body.ptr, body.len, "\ndata:", 6) != NULL);
 }
 
+static void free_texts(char **texts, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        free(texts[i]);
+    }
+}
+
 static bool compare_unknown(struct check *check, struct codec_vector_case *v, void *ctx) {
     struct codec_case c = v->c;
+    const size_t n = c.n_answers;
     struct codec_answer answers[CODEC_EXCHANGES_MAX];
     char *texts[CODEC_EXCHANGES_MAX] = {NULL};
     struct codec_result plain, other;
     (void)ctx;
     bool is_json = true;
-    for (size_t i = 0; i < c.n_answers; i++) {
+    for (size_t i = 0; i < n; i++) {
         size_t len = 0, at;
         answers[i] = c.answers[i];
         is_json = is_json && (is_event_stream(answers[i].body) || llm_json_check(answers[i].body, 64, &at));
         texts[i] = with_unknown(answers[i].body, &len);
         answers[i].body = (llm_str){texts[i], len};
     }
-    if (is_json && c.n_answers > 0) {
+    if (is_json && n > 0) {
         (void)codec_host_run(&v->c, &plain);
         c.answers = answers;
         (void)codec_host_run(&c, &other);
@@ -132,9 +139,7 @@ static bool compare_unknown(struct check *check, struct codec_vector_case *v, vo
         codec_result_done(&plain);
         codec_result_done(&other);
     }
-    for (size_t i = 0; i < c.n_answers; i++) {
-        free(texts[i]);
-    }
+    free_texts(texts, n);
     return !check_failed(check);
 }
 
@@ -453,8 +458,8 @@ void check_test_fail_matrix(struct check *check) {
         "{\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":\"c\",\"param\":\"p\"}}",
         "{\"error\":{\"message\":null,\"code\":7}}",
         "{\"error\":{\"message\":\"You exceeded your current quota\",\"code\":\"insufficient_quota\"}}",
-        "{\"error\":{\"message\":\"maximum context length is 8192 "
-        "tokens\",\"code\":\"context_length_exceeded\"}}",
+        ("{\"error\":{\"message\":\"maximum context length is 8192 "
+         "tokens\",\"code\":\"context_length_exceeded\"}}"),
         "{\"detail\":[{\"loc\":[\"body\",\"x\"],\"msg\":\"bad\"}]}",
         "{\"message\":\"plain\"}",
         "{\"error\":{\"message\":\"cut",
@@ -622,14 +627,16 @@ static bool is_over(const struct fuzzing *f) {
 static bool fuzz_one(struct check *check, struct codec_vector_case *v, void *ctx) {
     struct fuzzing *f = ctx;
     struct codec_case c = v->c;
+    const size_t n = c.n_answers;
     struct codec_answer answers[CODEC_EXCHANGES_MAX];
-    char *texts[CODEC_EXCHANGES_MAX];
+    char *texts[CODEC_EXCHANGES_MAX] = {NULL};
     struct codec_result result;
-    for (size_t i = 0; i < c.n_answers; i++) {
+    for (size_t i = 0; i < n; i++) {
         answers[i] = c.answers[i];
         const size_t cap = answers[i].body.len + 64;
         texts[i] = malloc(cap);
         if (texts[i] == NULL) {
+            free_texts(texts, i);
             return false;
         }
         memcpy(texts[i], answers[i].body.ptr != NULL ? answers[i].body.ptr : "", answers[i].body.len);
@@ -647,9 +654,7 @@ static bool fuzz_one(struct check *check, struct codec_vector_case *v, void *ctx
                    result.breach.len > 0 ? result.breach.ptr : "");
     }
     codec_result_done(&result);
-    for (size_t i = 0; i < c.n_answers; i++) {
-        free(texts[i]);
-    }
+    free_texts(texts, n);
     return !check_failed(check) && !is_over(f);
 }
 

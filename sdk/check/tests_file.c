@@ -179,12 +179,23 @@ static uint64_t file_offset(struct check *check, uint64_t vaddr) {
     return UINT64_MAX;
 }
 
+// "1.2.3": n numbers with dots between them; what follows, NULL: it does not begin so.
+static const char *read_numbers(const char *p, uint64_t *ret, size_t n) {
+    for (size_t i = 0; p != NULL && i < n; i++) {
+        if (i > 0 && *p++ != '.') {
+            return NULL;
+        }
+        p = check_number(p, 10, &ret[i]);
+    }
+    return p;
+}
+
 static void judge_version(struct check *check, llm_str name) {
-    unsigned major = 0, minor = 0;
+    uint64_t version[2] = {0, 0};
     char text[64];
     (void)snprintf(text, sizeof text, "%.*s", LLM_FMT(name));
-    if (sscanf(text, "GLIBC_%u.%u", &major, &minor) == 2 &&
-        (major > GLIBC_MAJOR || (major == GLIBC_MAJOR && minor > GLIBC_MINOR))) {
+    if (strncmp(text, "GLIBC_", 6) == 0 && read_numbers(text + 6, version, 2) != NULL &&
+        (version[0] > GLIBC_MAJOR || (version[0] == GLIBC_MAJOR && version[1] > GLIBC_MINOR))) {
         check_fail(check, "it needs %s", text);
     }
 }
@@ -225,11 +236,10 @@ void check_test_note(struct check *check) {
     const llm_status status = llm_elf_note(&check->elf, LLM_NOTE_NAME, LLM_NOTE_TYPE, &at, &len, &why);
     if (status == LLM_E_NOT_FOUND) {
         check_fail(check, "there is no note of %s", LLM_NOTE_NAME);
-    } else if (status != LLM_OK) {
-        check_fail(check, "%s", why.text);
-    } else if (check->manifest.ptr == NULL) {
+    } else if (status == LLM_OK && check->manifest.ptr == NULL) {
         check_fail(check, "the manifest has %zu bytes, or cannot be read", len);
-    } else if (llm_manifest_read(check->manifest, &codec_plain_host, &check->facts, &why) != LLM_OK) {
+    } else if (status != LLM_OK ||
+               llm_manifest_read(check->manifest, &codec_plain_host, &check->facts, &why) != LLM_OK) {
         check_fail(check, "%s", why.text);
     }
 }
@@ -254,11 +264,10 @@ static bool is_reversed_domain(llm_str id) {
 
 static bool is_version(llm_str version) {
     char text[64];
-    unsigned a, b, c;
-    int end = 0;
+    uint64_t numbers[3];
     (void)snprintf(text, sizeof text, "%.*s", LLM_FMT(version));
-    return version.len < sizeof text && sscanf(text, "%9u.%9u.%9u%n", &a, &b, &c, &end) == 3 &&
-           (text[end] == '\0' || text[end] == '-' || text[end] == '+');
+    const char *end = version.len < sizeof text ? read_numbers(text, numbers, 3) : NULL;
+    return end != NULL && (*end == '\0' || *end == '-' || *end == '+');
 }
 
 static bool is_safe_url(llm_str url) {

@@ -169,11 +169,11 @@ static bool is_writable(const void *p) {
     char line[512];
     bool writable = true;
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        unsigned long from, to;
-        char flags[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, flags) == 3 && (uintptr_t)p >= from &&
-            (uintptr_t)p < to) {
-            writable = flags[1] == 'w';
+        uint64_t from = 0, to = 0; // "from-to rwxp ..."
+        const char *at = check_number(line, 16, &from);
+        at = at != NULL && *at == '-' ? check_number(at + 1, 16, &to) : NULL;
+        if (at != NULL && (uintptr_t)p >= from && (uintptr_t)p < to && at[0] == ' ' && at[1] != '\0') {
+            writable = at[2] == 'w';
         }
     }
     if (maps != NULL) {

@@ -214,7 +214,8 @@ static bool judge_dropped(struct check *check, struct codec_vector_case *v, void
         const llm_str name = llm_json_plain(it.name);
         const llm_str body = llm_buf_str(&result.exchanges[0].body);
         bool told = llm_json_type(it.value) == 'n' || llm_str_is(name, "model") || llm_str_is(name, "stream");
-        told = told || (body.len > 0 && memmem(body.ptr, body.len, it.name.ptr, it.name.len) != NULL);
+        told = told || (body.len > 0 && it.name.ptr != NULL &&
+                        memmem(body.ptr, body.len, it.name.ptr, it.name.len) != NULL);
         for (size_t i = 0; i < result.n_warnings; i++) {
             told = told || llm_str_starts(llm_buf_str(&result.warnings[i].param), name);
         }

@@ -85,6 +85,8 @@ static inline bool check_failed(const struct check *check) {
     return check->verdict == CHECK_FAIL || check->verdict == CHECK_WARN || check->verdict == CHECK_UNTESTED;
 }
 
+// The digits at p, in base 10 or 16: what follows them; NULL: there is none, or the number is too large.
+const char *check_number(const char *p, unsigned base, uint64_t *ret);
 uint64_t check_random(struct check *check);
 
 // ---- what a test begins with; false: the verdict is given --------------------------------------------------------------
