@@ -261,6 +261,7 @@ struct llm_call {
     struct llm_admission admission;
     struct llm_draft draft;
     struct llm_exchange *exchange;
+    struct llm_debug *debug; // of the exchange that began last; in the response; NULL: none is kept
     struct llm_frames frames;
     llm_http_request request_verbs;
     llm_out out_verbs;
@@ -455,6 +456,8 @@ void llm_call_debug_request(struct llm_call *call, const struct llm_http_call *h
 void llm_call_debug_head(struct llm_call *call, uint32_t http_status, const llm_header *headers, size_t n);
 void llm_call_debug_data(struct llm_call *call, const void *p, size_t n);
 void llm_call_debug_over(struct llm_call *call); // call->outcome is known; idempotent
+void llm_call_debug_number(struct llm_call *call,
+                           uint32_t attempt); // the attempt is over, and this is its place in the list
 
 // For LLM_QUERY_EXCHANGES (tape.c): nothing when it was not asked for.
 void llm_call_tape_request(struct llm_call *call, const struct llm_http_call *http);

@@ -36,6 +36,11 @@ static void log_header(struct llm_call *call, const char *mark, llm_header heade
 
 // ---- the record --------------------------------------------------------------------------------------------------
 
+// A racer's exchanges stand with those of its call, which lives longer.
+static struct llm_response *response_of(const struct llm_call *call) {
+    return call->racing != NULL ? call->racing->response : call->response;
+}
+
 static llm_header split_line(const char *line) {
     const llm_str all = llm_str_from(line);
     const char *colon = memchr(all.ptr, ':', all.len);
@@ -44,7 +49,7 @@ static llm_header split_line(const char *line) {
 }
 
 static llm_str keep_text(struct llm_call *call, llm_str text) {
-    const llm_str copy = llm_arena_dup(&call->response->arena, text);
+    const llm_str copy = llm_arena_dup(&response_of(call)->arena, text);
     if (copy.ptr != NULL) {
         llm_call_redact_text(call, (char *)(uintptr_t)copy.ptr, copy.len); // ours since a moment ago
     }
@@ -53,7 +58,7 @@ static llm_str keep_text(struct llm_call *call, llm_str text) {
 
 static void keep_header(struct llm_call *call, struct llm_debug_headers *headers, llm_header header) {
     llm_header *list =
-        llm_arena_grow(&call->response->arena, headers->list, headers->n, &headers->cap, sizeof *list);
+        llm_arena_grow(&response_of(call)->arena, headers->list, headers->n, &headers->cap, sizeof *list);
     if (list == NULL) {
         return;
     }
@@ -70,7 +75,7 @@ static void keep_body(struct llm_call *call, struct llm_debug_body *body, const 
         return;
     }
     if (body->text == NULL) {
-        body->text = llm_arena_bytes(&call->response->arena, LLM_MAX_DEBUG_BODY_BYTES);
+        body->text = llm_arena_bytes(&response_of(call)->arena, LLM_MAX_DEBUG_BODY_BYTES);
     }
     if (body->text != NULL) {
         const size_t room = LLM_MAX_DEBUG_BODY_BYTES - body->len;
@@ -81,12 +86,12 @@ static void keep_body(struct llm_call *call, struct llm_debug_body *body, const 
 }
 
 static struct llm_debug *exchange_of(const struct llm_call *call) {
-    struct llm_debug *debug = call->response->debug_last;
-    return (call->flags & LLM_QUERY_DEBUG) != 0 && debug != NULL && debug->end_us == 0 ? debug : NULL;
+    return call->debug != NULL && call->debug->end_us == 0 ? call->debug : NULL;
 }
 
 static struct llm_debug *exchange_new(struct llm_call *call) {
-    struct llm_response *r = call->response;
+    struct llm_response *r = response_of(call);
+    call->debug = NULL;
     if (r->n_debug++ >= LLM_MAX_DEBUG_EXCHANGES) {
         return NULL;
     }
@@ -96,10 +101,8 @@ static struct llm_debug *exchange_new(struct llm_call *call) {
     }
     *(r->debug_last != NULL ? &r->debug_last->next : &r->debug) = debug;
     r->debug_last = debug;
-    debug->attempt = 1;
-    for (const struct llm_attempt *a = r->attempts; a != NULL; a = a->next) {
-        debug->attempt++;
-    }
+    debug->hedge = call->racing != NULL;
+    call->debug = debug;
     debug->start_us = llm_clock_us();
     return debug;
 }
@@ -186,6 +189,14 @@ void llm_call_debug_over(struct llm_call *call) {
     }
 }
 
+void llm_call_debug_number(struct llm_call *call, uint32_t attempt) {
+    for (struct llm_debug *d = response_of(call)->debug; d != NULL; d = d->next) {
+        if (d->attempt == 0 && d->hedge == (call->racing != NULL)) {
+            d->attempt = attempt;
+        }
+    }
+}
+
 // ---- JSON --------------------------------------------------------------------------------------------------------
 
 static void number(llm_json_writer *w, const char *name, uint64_t value) {
@@ -229,7 +240,7 @@ static void write_side(llm_json_writer *w, const char *name, const struct llm_de
 
 static void write_exchange(llm_json_writer *w, const struct llm_debug *d, uint64_t origin_us) {
     llm_json_object(w);
-    number(w, "attempt", d->attempt);
+    time_us(w, "attempt", d->attempt != 0 ? (int64_t)d->attempt : -1);
     text(w, "method", d->method);
     text(w, "url", d->url);
     number(w, "start_us", d->start_us - origin_us);

@@ -3,6 +3,7 @@
 #ifndef LLM_CALL_DEBUG_H
 #define LLM_CALL_DEBUG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -22,7 +23,8 @@ struct llm_debug_body {
 
 struct llm_debug {
     struct llm_debug *next;
-    uint32_t attempt; // 1, 2, ...
+    uint32_t attempt; // its place in the list of attempts: 1, 2, ...; 0: it is not over
+    bool hedge;       // the racer's
     uint32_t http_status;
     llm_status status;
     llm_str method, url;

@@ -30,7 +30,7 @@ static void copy_query(struct llm_call *racer, const struct llm_call *call) {
     racer->name = call->name;
     racer->started_us = call->started_us;
     racer->tag = call->tag;
-    racer->flags = call->flags & ~(uint32_t)(LLM_QUERY_DEBUG | LLM_QUERY_EXCHANGES);
+    racer->flags = call->flags & ~(uint32_t)LLM_QUERY_EXCHANGES;
     racer->delivery = LLM_DELIVER_CALLBACK;
     racer->on_event = NULL;
     racer->format = call->format;
@@ -135,6 +135,7 @@ static llm_status win(struct llm_call *racer) {
         call->outcome = LLM_E_CANCELLED;
         call->error = (llm_error)LLM_ERROR_INIT;
         llm_call_look_if_sent(call);
+        llm_call_debug_over(call);
         llm_call_attempt_over(call);
     }
     llm_loop_queue(call); // its exchange is stopped there: libcurl may be on the stack

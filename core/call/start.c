@@ -72,6 +72,7 @@ static void call_clear(struct llm_call *call) {
     call->instance = NULL;
     call->generator = NULL;
     call->exchange = NULL;
+    call->debug = NULL;
     call->exchanges = 0;
     call->http_status = 0;
     call->outcome = LLM_OK;

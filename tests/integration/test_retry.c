@@ -608,6 +608,44 @@ START_TEST(a_race) {
 }
 END_TEST
 
+// Both exchanges stand in the debug record, each with the place of its attempt.
+START_TEST(a_race_is_recorded) {
+    llm_response *response = NULL;
+    begin(races[_i].rules, FAST);
+    llm_query_args args = ask();
+    args.flags = LLM_QUERY_STREAM | LLM_QUERY_DEBUG | LLM_QUERY_DEBUG_BODIES;
+    args.hedge_ms = races[_i].hedge_ms;
+    args.fallbacks = to_groq;
+    ck_assert_int_eq(llm_query(master, &args, &response, NULL), races[_i].want);
+    const llm_str json = {json_of(response), strlen(json_of(response))};
+    const llm_str attempts = llm_json_get(json, "attempts"), debug = llm_json_get(json, "debug");
+    ck_assert_uint_eq(llm_json_count(attempts), races[_i].attempts);
+    ck_assert_msg(llm_json_count(debug) == races[_i].attempts, "%s: %s", races[_i].why, json.ptr);
+    size_t seen = 0;
+    for (size_t i = 0; i < races[_i].attempts; i++) {
+        const llm_str exchange = llm_json_at(debug, i);
+        int64_t number = 0;
+        ck_assert(llm_json_int64(llm_json_get(exchange, "attempt"), &number));
+        ck_assert_int_ge(number, 1);
+        seen |= (size_t)1 << number;
+        const llm_str attempt = llm_json_at(attempts, (size_t)number - 1);
+        const llm_str provider = llm_json_plain(llm_json_get(attempt, "provider"));
+        const llm_str url = llm_json_plain(llm_json_get(exchange, "url"));
+        ck_assert(memmem(url.ptr, url.len, provider.len == 4 ? "/b/" : "/a/", 3) != NULL);
+        const llm_str status = llm_json_plain(llm_json_get(exchange, "status"));
+        const llm_str want = llm_json_plain(llm_json_get(attempt, "status"));
+        ck_assert_msg(status.len == want.len && memcmp(status.ptr, want.ptr, want.len) == 0, "%s: %s",
+                      races[_i].why, json.ptr);
+        ck_assert_int_ne(llm_json_type(llm_json_get(exchange, "end_us")), 'n');
+        ck_assert(llm_json_get(llm_json_get(exchange, "request"), "body").ptr != NULL);
+    }
+    ck_assert_uint_eq(seen, races[_i].attempts == 2 ? 6 : 2);
+    ck_assert(memmem(json.ptr, json.len, "key-", 4) == NULL);
+    llm_response_free(response);
+    finish();
+}
+END_TEST
+
 // Whenever it is cancelled or freed, and whichever of the two is ahead: one end at most, and nothing is left.
 START_TEST(a_race_may_be_left_at_any_time) {
     begin(
@@ -621,7 +659,8 @@ START_TEST(a_race_may_be_left_at_any_time) {
         struct watcher w = {0};
         llm_call *call;
         llm_query_args args = ask();
-        args.flags = LLM_QUERY_STREAM | (i % 5 == 4 ? LLM_QUERY_RAW : 0);
+        args.flags = LLM_QUERY_STREAM | (i % 5 == 4 ? LLM_QUERY_RAW : 0) |
+                     (i % 2 == 1 ? LLM_QUERY_DEBUG | LLM_QUERY_DEBUG_BODIES : 0);
         args.hedge_ms = 1 + (uint32_t)i % 4;
         args.fallbacks = i % 3 != 2 ? to_groq : NULL;
         args.on_event = watch;
@@ -739,6 +778,7 @@ int main(void) {
     tcase_add_test(tcase, a_failed_attempt_that_reported_usage_costs);
     tcase_add_test(tcase, a_wait_can_be_cancelled);
     tcase_add_loop_test(tcase, a_race, 0, (int)(sizeof races / sizeof races[0]));
+    tcase_add_loop_test(tcase, a_race_is_recorded, 0, (int)(sizeof races / sizeof races[0]));
     tcase_add_test(tcase, a_race_may_be_left_at_any_time);
     tcase_add_loop_test(tcase, every_allocation_of_a_call_fails_once, 0,
                         (int)(sizeof shapes / sizeof shapes[0]));
