@@ -62,13 +62,19 @@ static size_t attempts_of(const struct llm_response *r, const struct llm_attempt
     return n;
 }
 
+// What a racer races, else itself: for the host there is one call.
+static const struct llm_call *whole_of(const struct llm_call *call) {
+    return call->racing != NULL ? call->racing : call;
+}
+
 // What every event of a call begins with.
 static void begin(struct llm_facts *facts, const struct llm_call *call, llm_str provider, llm_str model) {
+    const struct llm_response *r = whole_of(call)->response;
     llm_facts_init(facts);
     llm_facts_log_number(facts, LLM_FIELD_CALL, (int64_t)call->id);
-    llm_facts_log_text(facts, LLM_FIELD_ID, call->response->id);
+    llm_facts_log_text(facts, LLM_FIELD_ID, r->id);
     llm_facts_log_text(facts, LLM_FIELD_PROVIDER, provider);
-    llm_facts_log_text(facts, LLM_FIELD_OPERATION, call->response->operation);
+    llm_facts_log_text(facts, LLM_FIELD_OPERATION, r->operation);
     llm_facts_log_text(facts, LLM_FIELD_MODEL, model);
 }
 
@@ -100,7 +106,7 @@ static void tell_attempt(struct llm_call *call, const struct llm_attempt *attemp
         return;
     }
     begin(&facts, call, attempt->provider, attempt->model);
-    llm_facts_log_number(&facts, LLM_FIELD_ATTEMPT, (int64_t)attempts_of(call->response, &last));
+    llm_facts_log_number(&facts, LLM_FIELD_ATTEMPT, (int64_t)attempts_of(whole_of(call)->response, &last));
     llm_facts_log_text(&facts, LLM_FIELD_KEY, attempt->key);
     llm_facts_log_text(&facts, LLM_FIELD_STATUS, llm_str_from(llm_status_name(attempt->status)));
     number_if(&facts, LLM_FIELD_HTTP_STATUS, attempt->http_status, attempt->http_status != 0);
@@ -201,7 +207,7 @@ struct span_facts {
 
 static void span_begin(struct llm_facts *facts, const struct llm_call *call, const struct span_facts *s) {
     llm_facts_init(facts);
-    llm_facts_span_text(facts, LLM_SPAN_OPERATION, call->response->operation);
+    llm_facts_span_text(facts, LLM_SPAN_OPERATION, whole_of(call)->response->operation);
     llm_facts_span_text(facts, LLM_SPAN_PROVIDER, s->provider);
     llm_facts_span_text(facts, LLM_SPAN_REQUEST_MODEL, s->model);
     if (s->status != LLM_OK) {
@@ -212,12 +218,13 @@ static void span_begin(struct llm_facts *facts, const struct llm_call *call, con
 
 static void span_give(struct llm_call *call, struct llm_facts *facts, const struct span_facts *s) {
     const struct llm_master *master = master_of(call);
+    const struct llm_response *r = whole_of(call)->response;
     char raw[LLM_MAX_NAME_BYTES + LLM_MAX_FACT_BYTES], name[sizeof raw];
-    (void)snprintf(raw, sizeof raw, "%.*s%s%.*s", LLM_FMT(call->response->operation),
-                   s->model.len > 0 ? " " : "", LLM_FMT(s->model));
+    (void)snprintf(raw, sizeof raw, "%.*s%s%.*s", LLM_FMT(r->operation), s->model.len > 0 ? " " : "",
+                   LLM_FMT(s->model));
     llm_error_text(name, sizeof name, llm_str_from(raw));
     llm_call_redact_text(call, facts->text, facts->used);
-    const uint64_t origin = call->response->start_us;
+    const uint64_t origin = r->start_us;
     const llm_span span = {.size = (uint32_t)sizeof span,
                            .is_attempt = s->attempt > 0,
                            .name = name,
@@ -235,7 +242,7 @@ static void span_give(struct llm_call *call, struct llm_facts *facts, const stru
 static void span_attempt(struct llm_call *call, const struct llm_attempt *attempt) {
     const struct llm_attempt *last;
     const uint64_t now = llm_clock_us();
-    const struct span_facts s = {.attempt = attempts_of(call->response, &last),
+    const struct span_facts s = {.attempt = attempts_of(whole_of(call)->response, &last),
                                  .provider = attempt->provider,
                                  .model = attempt->model,
                                  .status = attempt->status,
@@ -353,6 +360,10 @@ static void tell_move(struct llm_call *call) {
 }
 
 void llm_call_observe_open(struct llm_call *call) {
+    if (call->racing != NULL) { // it comes beside an attempt, not after one
+        observe_route(call);
+        return;
+    }
     const bool same = llm_str_eq(call->observed[0], call->route.provider->name) &&
                       llm_str_eq(call->observed[1], call->route.provider_model);
     if (!same) {
@@ -367,10 +378,6 @@ void llm_call_observe_open(struct llm_call *call) {
 
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt) {
     struct llm_series *series = call->series_now;
-    if (attempt->hedge) { // perhaps elsewhere
-        series = llm_metrics_series(master_of(call)->metrics, attempt->provider, call->job_args.operation,
-                                    attempt->model);
-    }
     llm_count(&series->attempts[llm_status_index(attempt->status)], 1);
     if (attempt->hedge) {
         llm_count(&series->hedges, 1);

@@ -113,7 +113,7 @@ void llm_call_attempt_over(struct llm_call *call) {
     add_cost(whole, &attempt, may_be_charged(call));
     (void)llm_response_add_attempt(whole->response, &attempt);
     llm_call_debug_number(call, (uint32_t)llm_response_attempts(whole->response));
-    llm_call_observe_attempt(whole, &attempt);
+    llm_call_observe_attempt(call, &attempt);
 }
 
 // Money that nobody stated is not nothing.

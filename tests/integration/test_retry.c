@@ -39,6 +39,41 @@ static char *rules_of(const char *text) {
     return rules;
 }
 
+// Log records and spans of races.
+static struct {
+    int hedges, fallbacks, spans;
+    char provider[64], status[64], span_provider[64];
+} noted;
+
+static void copy_field(char *to, size_t size, const llm_field *fields, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(fields[i].name, name) == 0) {
+            (void)snprintf(to, size, "%.*s", (int)fields[i].text.len, fields[i].text.ptr);
+        }
+    }
+}
+
+static void note(void *ctx, const llm_log_record *record) {
+    (void)ctx;
+    noted.fallbacks += strcmp(record->event, "fallback") == 0;
+    if (strcmp(record->event, "hedge") == 0) {
+        noted.hedges++;
+        copy_field(noted.provider, sizeof noted.provider, record->fields, record->n_fields, "provider");
+        copy_field(noted.status, sizeof noted.status, record->fields, record->n_fields, "status");
+    }
+}
+
+static void note_span(void *ctx, const llm_span *span) {
+    (void)ctx;
+    for (size_t i = 0; i < span->n_attributes; i++) {
+        if (strcmp(span->attributes[i].name, "llm_master.hedge") == 0) {
+            noted.spans++;
+            copy_field(noted.span_provider, sizeof noted.span_provider, span->attributes, span->n_attributes,
+                       "gen_ai.provider.name");
+        }
+    }
+}
+
 static const char *openai_key = "{\"value\":\"key-a\"}";
 
 static void begin(const char *rules, const char *settings) {
@@ -56,6 +91,10 @@ static void begin(const char *rules, const char *settings) {
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG;
     options.settings = text;
+    options.log_level = LLM_LOG_INFO;
+    options.log_record = note;
+    options.span = note_span;
+    memset(&noted, 0, sizeof noted);
     ck_assert_msg(llm_master_new(&options, &master, &err) == LLM_OK, "%s", err.message);
 }
 
@@ -646,6 +685,64 @@ START_TEST(a_race_is_recorded) {
 }
 END_TEST
 
+static long sample(const char *text, const char *family, const char *provider, const char *status) {
+    char line[256];
+    const bool at_groq = strcmp(provider, "groq") == 0;
+    const int n = snprintf(line, sizeof line, "\n%s{provider=\"%s\",operation=\"chat\",model=\"%s\"%s%s%s} ",
+                           family, provider, at_groq ? "llama-3.1-8b-instant" : "gpt-4o-mini",
+                           status[0] != '\0' ? ",status=\"" : "", status, status[0] != '\0' ? "\"" : "");
+    const char *at = strstr(text, line);
+    return at != NULL ? strtol(at + n, NULL, 10) : 0;
+}
+
+// Each attempt counts where it was made, and a race is no fall-back.
+START_TEST(a_race_is_counted) {
+    static const struct {
+        const char *first, *second, *winner; // statuses of the attempts
+        const char *outcome;
+    } want[] = {
+        {"cancelled", "ok", "groq", "ok"},    {"ok", "cancelled", "openai", "ok"},
+        {"ok", "", "openai", "ok"},           {"auth", "ok", "groq", "ok"},
+        {"ok", "overloaded", "openai", "ok"}, {"auth", "permission", "openai", "auth"},
+        {"cancelled", "ok", "groq", "ok"},
+    };
+    char *text = NULL;
+    size_t len = 0;
+    const bool raced = want[_i].second[0] != '\0';
+    begin(races[_i].rules, FAST);
+    llm_query_args args = ask();
+    args.flags = LLM_QUERY_STREAM;
+    args.hedge_ms = races[_i].hedge_ms;
+    args.fallbacks = to_groq;
+    ck_assert_int_eq(llm_query(master, &args, NULL, NULL), races[_i].want);
+    ck_assert_int_eq(llm_master_metrics(master, &text, &len, NULL), LLM_OK);
+    ck_assert_int_eq(sample(text, "llm_master_hedges_total", "groq", ""), raced);
+    ck_assert_int_eq(sample(text, "llm_master_hedges_total", "openai", ""), 0);
+    ck_assert_int_eq(sample(text, "llm_master_fallbacks_total", "groq", ""), 0);
+    ck_assert_int_eq(sample(text, "llm_master_attempts_total", "openai", want[_i].first), 1);
+    ck_assert(!raced || sample(text, "llm_master_attempts_total", "groq", want[_i].second) == 1);
+    ck_assert_int_eq(sample(text, "llm_master_calls_total", want[_i].winner, want[_i].outcome), 1);
+    ck_assert_int_eq(sample(text, "llm_master_calls_in_flight", "openai", ""), 0);
+    ck_assert_int_eq(sample(text, "llm_master_calls_in_flight", "groq", ""), 0);
+    if (races[_i].want == LLM_OK) {
+        ck_assert_ptr_nonnull(strstr(text, "llm_master_tokens_total"));
+        char line[200];
+        (void)snprintf(line, sizeof line, "\nllm_master_tokens_total{provider=\"%s\",", want[_i].winner);
+        ck_assert_msg(strstr(text, line) != NULL, "%s: %s", races[_i].why, text);
+    }
+    llm_free(text);
+    ck_assert_int_eq(noted.hedges, raced);
+    ck_assert_int_eq(noted.spans, raced);
+    ck_assert_int_eq(noted.fallbacks, 0);
+    if (raced) {
+        ck_assert_str_eq(noted.provider, "groq");
+        ck_assert_str_eq(noted.status, want[_i].second);
+        ck_assert_str_eq(noted.span_provider, "groq");
+    }
+    finish();
+}
+END_TEST
+
 // Whenever it is cancelled or freed, and whichever of the two is ahead: one end at most, and nothing is left.
 START_TEST(a_race_may_be_left_at_any_time) {
     begin(
@@ -779,6 +876,7 @@ int main(void) {
     tcase_add_test(tcase, a_wait_can_be_cancelled);
     tcase_add_loop_test(tcase, a_race, 0, (int)(sizeof races / sizeof races[0]));
     tcase_add_loop_test(tcase, a_race_is_recorded, 0, (int)(sizeof races / sizeof races[0]));
+    tcase_add_loop_test(tcase, a_race_is_counted, 0, (int)(sizeof races / sizeof races[0]));
     tcase_add_test(tcase, a_race_may_be_left_at_any_time);
     tcase_add_loop_test(tcase, every_allocation_of_a_call_fails_once, 0,
                         (int)(sizeof shapes / sizeof shapes[0]));
