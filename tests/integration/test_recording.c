@@ -42,6 +42,24 @@ static void on_log(void *ctx, int32_t level, const char *line, size_t len) {
     (void)pthread_mutex_unlock(&log_lock);
 }
 
+// The record of the last failure of the ledger.
+static char failure[512];
+static size_t n_failures;
+
+static void on_record(void *ctx, const llm_log_record *record) {
+    (void)ctx;
+    if (strcmp(record->event, "ledger_failure") == 0) {
+        ck_assert_int_eq(record->level, LLM_LOG_ERROR);
+        ck_assert_uint_eq(record->n_fields, 1);
+        ck_assert_str_eq(record->fields[0].name, "reason");
+        (void)pthread_mutex_lock(&log_lock);
+        (void)snprintf(failure, sizeof failure, "%.*s", (int)record->fields[0].text.len,
+                       record->fields[0].text.ptr);
+        n_failures++;
+        (void)pthread_mutex_unlock(&log_lock);
+    }
+}
+
 static const char *settings_of(const char *more) {
     static char text[1024];
     (void)snprintf(text, sizeof text, "{\"ledger\": {\"path\": \"%s/ledger.db\"%s}}", dir.path, more);
@@ -60,6 +78,7 @@ static llm_status make(const char *settings, uint32_t flags, llm_error *err) {
     options.transport = &transport;
     options.settings = settings;
     options.log = on_log;
+    options.log_record = on_record;
     return llm_master_new(&options, &master, err);
 }
 
@@ -73,7 +92,8 @@ static void setup(void) {
     answer_status = 200;
     answer_broken = false;
     master = NULL;
-    log_text[0] = '\0';
+    log_text[0] = failure[0] = '\0';
+    n_failures = 0;
 }
 
 static void teardown(void) {
@@ -348,6 +368,58 @@ START_TEST(calls_are_refused_until_it_works_again) {
 }
 END_TEST
 
+// A sample without labels; -1: there is none.
+static long sample(const char *name) {
+    char *text = NULL, line[128];
+    ck_assert_int_eq(llm_master_metrics(master, &text, NULL, NULL), LLM_OK);
+    const int n = snprintf(line, sizeof line, "\n%s ", name);
+    const char *found = strstr(text, line);
+    const long value = found != NULL ? strtol(found + n, NULL, 10) : -1;
+    llm_free(text);
+    return value;
+}
+
+static bool becomes(const char *name, long value) {
+    for (int i = 0; i < 1000 && sample(name) != value; i++) {
+        nap(5);
+    }
+    return sample(name) == value;
+}
+
+START_TEST(a_failure_is_told_and_counted) {
+    begin(", \"on_failure\": \"queue\"");
+    ck_assert_int_eq(query("secret tag", LLM_QUERY_ACKNOWLEDGE, NULL), LLM_OK);
+    ck_assert_int_eq(sample("llm_master_ledger_failing"), 0);
+    ck_assert_int_eq(sample("llm_master_ledger_failures_total"), 0);
+    ck_assert_int_eq(sample("llm_master_ledger_rows_total"), 1);
+    ck_assert_int_eq(sample("llm_master_ledger_queue"), 0);
+    ck_assert_uint_eq(n_failures, 0);
+    break_store();
+    ck_assert_int_eq(query("secret tag", 0, NULL), LLM_OK);
+    ck_assert(becomes("llm_master_ledger_failing", 1));
+    ck_assert_int_ge(sample("llm_master_ledger_failures_total"), 1);
+    ck_assert_int_eq(sample("llm_master_ledger_rows_total"), 1);
+    ck_assert_int_eq(sample("llm_master_ledger_queue"), 1);
+    ck_assert_uint_eq(n_failures, 1); // once for one trouble, however often it is tried
+    ck_assert_ptr_nonnull(strstr(failure, "ledger.db"));
+    ck_assert_ptr_null(strstr(failure, "secret tag"));
+    ck_assert_ptr_nonnull(strstr(log_text, "3 ledger_failure reason="));
+    mend_store();
+    ck_assert(becomes("llm_master_ledger_failing", 0));
+    ck_assert_uint_eq(n_failures, 2);
+    ck_assert_ptr_nonnull(strstr(failure, "rows are written again"));
+    ck_assert_int_eq(llm_master_flush(master, 5000, NULL), LLM_OK);
+    ck_assert_int_eq(sample("llm_master_ledger_rows_total"), 2);
+    ck_assert_int_eq(sample("llm_master_ledger_queue"), 0);
+    ck_assert_int_eq(sample("llm_master_ledger_rows_lost_total"), 0);
+    swap(); // a new trouble is told anew
+    ck_assert_int_eq(query("secret tag", 0, NULL), LLM_OK);
+    ck_assert(becomes("llm_master_ledger_failing", 1));
+    ck_assert_uint_eq(n_failures, 3);
+    mend_store();
+}
+END_TEST
+
 START_TEST(lost_rows_are_told) {
     begin(", \"on_failure\": \"queue\"");
     ck_assert_int_eq(query("a", LLM_QUERY_ACKNOWLEDGE, NULL), LLM_OK);
@@ -358,6 +430,7 @@ START_TEST(lost_rows_are_told) {
     llm_master_free(master); // tries for five seconds
     master = NULL;
     ck_assert_ptr_nonnull(strstr(log_text, "5 rows are lost: "));
+    ck_assert_ptr_nonnull(strstr(failure, "5 rows are lost: "));
 }
 END_TEST
 
@@ -550,6 +623,7 @@ int main(void) {
     tcase_add_test(tcase, waiting_calls_are_cancelled_and_freed);
     tcase_add_test(tcase, a_loop_that_ends_waits_for_no_row);
     tcase_add_test(tcase, calls_are_refused_until_it_works_again);
+    tcase_add_test(tcase, a_failure_is_told_and_counted);
     tcase_add_test(tcase, lost_rows_are_told);
     tcase_add_test(tcase, start_up_says_what_is_wrong);
     tcase_add_test(tcase, off_is_off);
