@@ -154,12 +154,11 @@ llm_status store_use_wal(llm_store *store, llm_store_fault *fault) {
     return status;
 }
 
-static llm_status connect_to(llm_store *store, bool read, llm_store_fault *fault) {
-    int flags = SQLITE_OPEN_NOMUTEX | (read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+static llm_status connect_by(llm_store *store, const char *name, int flags, llm_store_fault *fault) {
 #ifdef SQLITE_OPEN_NOFOLLOW
     flags |= SQLITE_OPEN_NOFOLLOW;
 #endif
-    int code = sqlite3_open_v2(store->path, &store->db, flags, NULL);
+    int code = sqlite3_open_v2(name, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
         return store_sqlite_fail(store, fault, code, "cannot open");
     }
@@ -172,6 +171,69 @@ static llm_status connect_to(llm_store *store, bool read, llm_store_fault *fault
     (void)sqlite3_limit(store->db, SQLITE_LIMIT_ATTACHED, 0);
     return store_run(store, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;",
                      fault);
+}
+
+static llm_status connect_to(llm_store *store, bool read, llm_store_fault *fault) {
+    return connect_by(store, store->path, read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, fault);
+}
+
+// ---- readers that may not write ------------------------------------------------------------------------------------
+
+// Do rows wait in the write-ahead log?  Also when that cannot be told.
+static bool has_log(const llm_store *store) {
+    char log[STORE_PATH_MAX + 8];
+    struct stat st;
+    (void)snprintf(log, sizeof log, "%s-wal", store->path);
+    return stat(log, &st) == 0 ? st.st_size > 0 : errno != ENOENT;
+}
+
+static void write_uri(char *uri, const char *path) {
+    static const char digits[] = "0123456789ABCDEF";
+    char *at = stpcpy(uri, "file:");
+    for (; *path != '\0'; path++) {
+        const unsigned char c = (unsigned char)*path;
+        if (c == '%' || c == '?' || c == '#') {
+            *at++ = '%';
+            *at++ = digits[c >> 4];
+            *at++ = digits[c & 15];
+        } else {
+            *at++ = *path;
+        }
+    }
+    (void)stpcpy(at, "?immutable=1");
+}
+
+llm_status store_open_frozen(llm_store *store, llm_store_fault *fault) {
+    char uri[3 * STORE_PATH_MAX + 32];
+    struct stat st;
+    if (has_log(store)) {
+        return store_fail(fault, LLM_E_DENIED,
+                          "%s: rows wait in %s-wal, and to read them takes write access to both and to their "
+                          "directory: ask as their owner, or when the program that writes them has ended",
+                          store->path, store->path);
+    }
+    if (stat(store->path, &st) != 0) {
+        return fail_errno(fault, store->path, "look at it", errno);
+    }
+    (void)sqlite3_close_v2(store->db);
+    store->db = NULL;
+    store->frozen = true;
+    store->frozen_size = st.st_size;
+    store->frozen_time = st.st_mtim;
+    write_uri(uri, store->path);
+    return connect_by(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, fault);
+}
+
+llm_status store_report_over(const llm_store *store, llm_status status, llm_store_fault *fault) {
+    struct stat st;
+    const bool same =
+        !store->frozen ||
+        (!has_log(store) && stat(store->path, &st) == 0 && st.st_dev == store->dev &&
+         st.st_ino == store->ino && st.st_size == store->frozen_size &&
+         st.st_mtim.tv_sec == store->frozen_time.tv_sec && st.st_mtim.tv_nsec == store->frozen_time.tv_nsec);
+    return same || status < 0 ? status
+                              : store_fail(fault, LLM_E_OVERLOADED,
+                                           "%s: another program began to write it: ask again", store->path);
 }
 
 llm_status store_open(const llm_store_args *args, llm_store *store, llm_store_fault *fault) {

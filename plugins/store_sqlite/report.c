@@ -217,7 +217,7 @@ llm_status LLM_CALL store_sums(llm_store *store, const llm_store_query *query, l
         status = store_sqlite_fail(store, fault, code, "cannot read");
     }
     (void)sqlite3_finalize(stmt);
-    return status < 0 ? status : LLM_OK;
+    return store_report_over(store, status < 0 ? status : LLM_OK, fault);
 }
 
 // ---- rows ------------------------------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ llm_status LLM_CALL store_rows(llm_store *store, const llm_store_query *query, l
         status = store_sqlite_fail(store, fault, code, "cannot read");
     }
     (void)sqlite3_finalize(stmt);
-    return status < 0 ? status : LLM_OK;
+    return store_report_over(store, status < 0 ? status : LLM_OK, fault);
 }
 
 // ---- integrity -------------------------------------------------------------------------------------------------------
@@ -312,13 +312,14 @@ static llm_status give_problems(llm_store *store, const char *sql, const char *g
 
 llm_status LLM_CALL store_check(llm_store *store, llm_store_problem_fn give, void *ctx,
                                 llm_store_fault *fault) {
-    const llm_status status = give_problems(store, "PRAGMA integrity_check(100)", "ok", give, ctx, fault);
+    llm_status status = give_problems(store, "PRAGMA integrity_check(100)", "ok", give, ctx, fault);
     if (status != LLM_OK) {
         return status;
     }
-    return give_problems(store,
-                         "SELECT 'row ' || lower(hex(id)) || ' is not as it was written' FROM calls"
-                         " WHERE duration_us < 0 OR cost_pico_usd < 0 OR typeof(time_us) <> 'integer'"
-                         " OR typeof(status) <> 'text' OR length(id) <> 16 LIMIT 100",
-                         NULL, give, ctx, fault);
+    status = give_problems(store,
+                           "SELECT 'row ' || lower(hex(id)) || ' is not as it was written' FROM calls"
+                           " WHERE duration_us < 0 OR cost_pico_usd < 0 OR typeof(time_us) <> 'integer'"
+                           " OR typeof(status) <> 'text' OR length(id) <> 16 LIMIT 100",
+                           NULL, give, ctx, fault);
+    return store_report_over(store, status, fault);
 }

@@ -132,9 +132,16 @@ static llm_status LLM_CALL sqlite_open(const llm_store_args *args, llm_store **r
     }
     atomic_init(&store->interrupted, false);
     store->wait_ms = args->wait_ms;
+    fault->code = 0;
     const bool read = (args->flags & LLM_STORE_READ) != 0;
     llm_status status = store_open(args, store, fault);
     status = status == LLM_OK ? store_schema(store, read, fault) : status;
+    const int code = fault->code & 0xff;
+    if (status != LLM_OK && read && store->db != NULL &&
+        (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)) {
+        status = store_open_frozen(store, fault);
+        status = status == LLM_OK ? store_schema(store, read, fault) : status;
+    }
     status = status == LLM_OK && !read ? prepare_writer(store, fault) : status;
     if (status != LLM_OK) {
         sqlite_close(store);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "llm_store.h"
 
@@ -20,12 +21,22 @@ struct llm_store {
     dev_t dev; // the file that is open: another one in its place would get no rows
     ino_t ino;
     uint32_t wait_ms;
+    bool frozen; // read as a file that nobody changes, because nothing may be made beside it
+    off_t frozen_size;
+    struct timespec frozen_time;
     atomic_bool interrupted;
     char path[STORE_PATH_MAX];
 };
 
 // open.c: find, judge and make the file; pragmas; the schema.
 llm_status store_open(const llm_store_args *args, llm_store *store, llm_store_fault *fault);
+
+// After a failure with SQLite's code: where nothing may be made beside the file and no row waits in its write-ahead log, open it once more as
+// one that nobody changes.  LLM_E_DENIED: rows wait there; every other status: it was not that.
+llm_status store_open_frozen(llm_store *store, llm_store_fault *fault);
+
+// A report is over: status, or LLM_E_OVERLOADED because the file was changed meanwhile after all.
+llm_status store_report_over(const llm_store *store, llm_status status, llm_store_fault *fault);
 
 // A write-ahead log from now on.  LLM_E_OVERLOADED: others use it right now, try again.
 llm_status store_use_wal(llm_store *store, llm_store_fault *fault);

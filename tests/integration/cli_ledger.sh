@@ -97,4 +97,32 @@ run query -m gpt-4o-mini x
 like 'a file that is no ledger' "$status $(cat "$err")" '3 llm-master: ledger: *bad.db: it is no ledger*'
 fits 'it stays as it was' grep -q '^this is no database' "$home/bad.db"
 
+# Somebody who may read the file and its directory, and write neither.
+shown=$work/shown
+mkdir -p "$shown/db" "$shown/.config/llm-master"
+cp "$home/.local/state/llm-master/ledger.db" "$shown/db/ledger.db"
+printf '%s\n' '{"ledger": {"path": "~/db/ledger.db"}}' >"$shown/.config/llm-master/config.json"
+chmod -R a+rX,go-w "$work" "$shown"
+chmod 444 "$shown/db/ledger.db"
+chmod 555 "$shown/db"
+reader=
+if [ "$(id -u)" = 0 ]; then
+    reader='setpriv --reuid=65534 --regid=65534 --clear-groups --'
+fi
+if [ -n "$reader" ] && ! $reader "$LLM_MASTER" --version >"$out" 2>&1; then
+    skip 'a report for a reader' 'no setpriv, or another user cannot run the program'
+else
+    HOME=$shown timeout 30 $reader "$LLM_MASTER" usage --json >"$out" 2>"$err"
+    is 'a report for a reader' "$? $(member /total/calls) $(cat "$err")" '0 4 '
+    is 'makes no file beside it' "$(ls "$shown/db")" ledger.db
+    printf 'rows' >"$work/rows"
+    chmod 755 "$shown/db"
+    cp "$work/rows" "$shown/db/ledger.db-wal"
+    chmod 444 "$shown/db/ledger.db-wal"
+    chmod 555 "$shown/db"
+    HOME=$shown timeout 30 $reader "$LLM_MASTER" usage --json >"$out" 2>"$err"
+    like 'rows that a reader cannot see' "$? $(cat "$err")" '3 *rows wait in *ledger.db-wal*write access*'
+fi
+chmod 755 "$shown/db"
+
 done_testing

@@ -3,6 +3,7 @@
 // every allocation of SQLite made to fail once.
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -322,7 +324,12 @@ START_TEST(a_read_only_disk) {
         d->close(must_open(path));
         ck_assert_int_eq(mount("tmpfs", place, "tmpfs", MS_REMOUNT | MS_RDONLY, "size=4m"), 0);
         says(open_at(path, 0, 100, &store), LLM_E_DENIED, path);
+        const llm_status read = open_at(path, LLM_STORE_READ, 100, &store);
+        if (read == LLM_OK) {
+            d->close(store);
+        }
         ck_assert_int_eq(umount(place), 0);
+        says(read, LLM_OK, "");
         return;
     }
     d->close(must_open(path));
@@ -330,6 +337,128 @@ START_TEST(a_read_only_disk) {
     if (geteuid() != 0) {
         says(open_at(path, 0, 100, &store), LLM_E_DENIED, path);
     }
+}
+END_TEST
+
+// ---- readers that may not write --------------------------------------------------------------------------------------
+
+static llm_status LLM_CALL count_row(void *ctx, const llm_store_row *row) {
+    (void)row;
+    ++*(int *)ctx;
+    return LLM_OK;
+}
+
+// As somebody who may only read the directory and what is in it: how many rows, or -1 and the reason in fault.message.
+static int rows_for_a_reader(const char *path) {
+    static const llm_store_query query = {
+        .size = sizeof query, .since_us = INT64_MIN, .until_us = INT64_MAX, .limit = 1000};
+    int ends[2], n = -1, code = 0;
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        llm_store *store = NULL;
+        if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)) {
+            _exit(2);
+        }
+        llm_status status = open_at(path, LLM_STORE_READ, 200, &store);
+        n = 0;
+        status = status == LLM_OK ? d->rows(store, &query, count_row, &n, &fault) : status;
+        n = status == LLM_OK ? n : -1;
+        int problems = 0;
+        if (status == LLM_OK &&
+            (d->check(store, count_problem, &problems, &fault) != LLM_OK || problems > 0)) {
+            n = -2;
+        }
+        if (store != NULL) {
+            d->close(store);
+        }
+        const bool written = write(ends[1], &n, sizeof n) == (ssize_t)sizeof n &&
+                             write(ends[1], fault.message, sizeof fault.message) > 0;
+        _exit(written ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    ck_assert_int_eq(read(ends[0], &n, sizeof n), sizeof n);
+    ck_assert_int_gt(read(ends[0], fault.message, sizeof fault.message), 0);
+    (void)close(ends[0]);
+    ck_assert_int_eq(waitpid(pid, &code, 0), pid);
+    ck_assert_int_eq(code, 0);
+    return n;
+}
+
+// Everybody may read, nobody may write.  suffixes: of the files.
+static void lock_up(const char *path, mode_t dir_mode) {
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char file[512];
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(file, sizeof file, "%s%s", path, suffixes[i]);
+        (void)chmod(file, 0444);
+    }
+    ck_assert_int_eq(chmod(temp_dir_file(&dir, "."), 0755), 0);
+    ck_assert_int_eq(chmod(temp_dir_file(&dir, "shown"), dir_mode), 0);
+}
+
+static bool is_there(const char *path, const char *suffix) {
+    char file[512];
+    (void)snprintf(file, sizeof file, "%s%s", path, suffix);
+    return access(file, F_OK) == 0;
+}
+
+static void copy_beside(const char *path, const char *suffix, const char *to) {
+    char from[512], name[512];
+    (void)snprintf(from, sizeof from, "%s%s", path, suffix);
+    (void)snprintf(name, sizeof name, "%s%s", to, suffix);
+    temp_dir_copy(&dir, from, name);
+}
+
+START_TEST(a_reader_without_write_access) {
+    temp_dir_make(&dir, "shown", 0755);
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/shown/ledger?a=1&b#%%41.db", dir.path);
+    llm_store *store = must_open(path);
+    ck_assert_int_eq(add_rows(store, 0, 5), LLM_OK);
+    d->close(store);
+    ck_assert(!is_there(path, "-wal"));
+    lock_up(path, 0555);
+    ck_assert_int_eq(rows_for_a_reader(path), 5);
+    ck_assert(!is_there(path, "-wal"));
+    ck_assert(!is_there(path, "-shm"));
+    // While another program writes, too.
+    ck_assert_int_eq(chmod(temp_dir_file(&dir, "shown"), 0755), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+    store = must_open(path);
+    ck_assert_int_eq(add_rows(store, 5, 3), LLM_OK);
+    ck_assert(is_there(path, "-wal"));
+    lock_up(path, 0555);
+    ck_assert_int_eq(rows_for_a_reader(path), 8);
+    ck_assert_int_eq(add_rows(store, 8, 1), LLM_OK);
+    ck_assert_int_eq(rows_for_a_reader(path), 9);
+    ck_assert_int_eq(chmod(temp_dir_file(&dir, "shown"), 0755), 0);
+    d->close(store);
+}
+END_TEST
+
+// What cannot be read whole is not read in part.
+START_TEST(a_reader_who_would_miss_rows) {
+    temp_dir_make(&dir, "shown", 0755);
+    char path[300], copy[300];
+    (void)snprintf(path, sizeof path, "%s/ledger.db", dir.path);
+    (void)snprintf(copy, sizeof copy, "%s/shown/ledger.db", dir.path);
+    llm_store *store = must_open(path);
+    ck_assert_int_eq(add_rows(store, 0, 5), LLM_OK);
+    copy_beside(path, "", "shown/ledger.db");
+    copy_beside(path, "-wal", "shown/ledger.db");
+    d->close(store);
+    lock_up(copy, 0555);
+    ck_assert_int_eq(rows_for_a_reader(copy), -1);
+    says(LLM_OK, LLM_OK, "shown/ledger.db-wal");
+    says(LLM_OK, LLM_OK, "write access");
+    ck_assert_int_eq(chmod(temp_dir_file(&dir, "shown"), 0755), 0);
+    temp_dir_write(&dir, "shown/ledger.db-wal", "", 0, 0444); // nothing waits there
+    copy_beside(path, "", "shown/ledger.db");
+    lock_up(copy, 0555);
+    ck_assert_int_eq(rows_for_a_reader(copy), 5);
+    ck_assert_int_eq(chmod(temp_dir_file(&dir, "shown"), 0755), 0);
 }
 END_TEST
 
@@ -428,6 +557,8 @@ int main(void) {
     tcase_add_test(tcase, a_lock_is_waited_out);
     tcase_add_test(tcase, a_full_disk);
     tcase_add_test(tcase, a_read_only_disk);
+    tcase_add_test(tcase, a_reader_without_write_access);
+    tcase_add_test(tcase, a_reader_who_would_miss_rows);
     tcase_add_test(tcase, each_allocation_fails_once);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
