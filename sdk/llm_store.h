@@ -47,7 +47,7 @@ typedef struct llm_store_fault {
 
 #define LLM_ROW_CACHED 1u    /* the answer was known, or another call's: nothing was sent */
 #define LLM_ROW_TRUNCATED 2u /* it failed after output had begun */
-#define LLM_ROW_ESTIMATED 4u /* usage is an estimate: the provider did not say */
+#define LLM_ROW_ESTIMATED 4u /* a limit counted an estimate; the row has none of it */
 #define LLM_ROW_STREAM 8u    /* a stream was asked for */
 
 /* Numbers of usage, in this order in llm_store_row.usage and llm_store_sum.usage. */

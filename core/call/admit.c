@@ -296,7 +296,7 @@ llm_status llm_call_admit_hit(struct llm_call *call) {
     if (status == LLM_OK && wait->n_takes > 0) {
         status = llm_limits_ask(limits, wait, values, &at_us, &call->error);
         if (status == LLM_OK) {
-            llm_limits_settle(limits, wait, used, false);
+            (void)llm_limits_settle(limits, wait, used, false);
         }
     }
     if (status != LLM_OK && call->error.status == LLM_OK) {
@@ -389,7 +389,9 @@ void llm_call_admit_over(struct llm_call *call) {
     }
     const int64_t used[LLM_LIMIT_KINDS] = {
         [LLM_LIMIT_REQUESTS] = 1, [LLM_LIMIT_TOKENS] = tokens, [LLM_LIMIT_MONEY] = pico_usd};
-    llm_limits_settle(call->loop->master->limits, &a->wait, used, is_estimate);
+    if (llm_limits_settle(call->loop->master->limits, &a->wait, used, is_estimate)) {
+        (call->racing != NULL ? call->racing : call)->estimated = true;
+    }
 }
 
 void llm_call_admit_cancel(struct llm_call *call) {

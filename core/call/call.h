@@ -230,6 +230,7 @@ struct llm_call {
     bool counted;                   // this attempt is among them
     bool told;                      // the host has been given output
     bool charged_unknown;           // a failed attempt may have cost something that nobody stated
+    bool estimated;                 // a limit counted an estimate for an attempt
     int64_t spent;                  // on the attempts so far, pico-USD
     uint32_t spent_source;          // LLM_COST_*
     enum llm_stage stage;           // of this attempt

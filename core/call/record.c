@@ -142,6 +142,7 @@ static void fill(const struct llm_call *call) {
     *row = (llm_store_row){
         .size = (uint32_t)sizeof *row,
         .flags = (r->truncated ? LLM_ROW_TRUNCATED : 0u) | (r->cached ? LLM_ROW_CACHED : 0u) |
+                 (call->estimated ? LLM_ROW_ESTIMATED : 0u) |
                  ((call->flags & LLM_QUERY_STREAM) != 0 ? LLM_ROW_STREAM : 0u),
         .time_us = call->started_us > 0 ? call->started_us : 0,
         .duration_us = between(r->start_us, r->end_us),

@@ -60,7 +60,7 @@ static void call_clear(struct llm_call *call) {
     call->chain = (struct llm_chain){0};
     call->format = call->prompt_tail = (llm_str){NULL, 0};
     call->attempts = call->throttles = call->transients = 0;
-    call->counted = call->told = call->charged_unknown = false;
+    call->counted = call->told = call->charged_unknown = call->estimated = false;
     call->spent = 0;
     call->spent_source = LLM_COST_UNKNOWN;
     call->stage = LLM_STAGE_NONE;

@@ -504,8 +504,10 @@ void llm_wait_done(struct llm_wait *wait) {
 
 // ---- giving back ----------------------------------------------------------------------------------------------------
 
-static void give_back(struct llm_limits *limits, struct llm_wait *wait, const int64_t *used, bool is_estimate,
+// true: a limit counted an estimate.
+static bool give_back(struct llm_limits *limits, struct llm_wait *wait, const int64_t *used, bool is_estimate,
                       const struct llm_time *now) {
+    bool is_counted = false;
     for (size_t i = 0; i < wait->n_takes; i++) {
         struct llm_take *take = &wait->takes[i];
         const enum llm_limit_kind kind = take->counter->kind;
@@ -513,20 +515,24 @@ static void give_back(struct llm_limits *limits, struct llm_wait *wait, const in
         llm_line_of(wait, i)->held -= take->amount;
         const bool counts = is_estimate && (kind == LLM_LIMIT_TOKENS || kind == LLM_LIMIT_MONEY);
         llm_line_of(wait, i)->estimated += counts ? 1 : 0;
+        is_counted = is_counted || counts;
     }
     limits->n_reserved--;
     serve_all(limits, wait, now);
     unpin(wait);
+    return is_counted;
 }
 
-void llm_limits_settle(struct llm_limits *limits, struct llm_wait *wait, const int64_t used[LLM_LIMIT_KINDS],
+bool llm_limits_settle(struct llm_limits *limits, struct llm_wait *wait, const int64_t used[LLM_LIMIT_KINDS],
                        bool is_estimate) {
+    bool is_counted = false;
     (void)pthread_mutex_lock(&limits->lock);
     if (wait->state == LLM_WAIT_HELD) {
         const struct llm_time now = llm_limits_time(limits);
-        give_back(limits, wait, used, is_estimate, &now);
+        is_counted = give_back(limits, wait, used, is_estimate, &now);
     }
     (void)pthread_mutex_unlock(&limits->lock);
+    return is_counted;
 }
 
 void llm_limits_cancel(struct llm_limits *limits, struct llm_wait *wait) {
@@ -535,7 +541,7 @@ void llm_limits_cancel(struct llm_limits *limits, struct llm_wait *wait) {
     if (wait->state != LLM_WAIT_NONE) {
         const struct llm_time now = llm_limits_time(limits);
         if (wait->state == LLM_WAIT_HELD) {
-            give_back(limits, wait, nothing, false, &now);
+            (void)give_back(limits, wait, nothing, false, &now);
         } else {
             struct llm_line *line = llm_line_of(wait, wait->at);
             leave(limits, wait);

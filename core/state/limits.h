@@ -70,8 +70,9 @@ void llm_wait_done(struct llm_wait *wait);
 llm_status llm_limits_ask(struct llm_limits *limits, struct llm_wait *wait,
                           const llm_str values[LLM_LIMIT_SIDES], uint64_t *ret_at_us, llm_error *err);
 
-// [any] It was used: by kind.  is_estimate: the numbers are.  Idempotent; nothing when nothing is reserved.
-void llm_limits_settle(struct llm_limits *limits, struct llm_wait *wait, const int64_t used[LLM_LIMIT_KINDS],
+// [any] It was used: by kind.  is_estimate: the numbers are.  Idempotent; nothing when nothing is reserved.  true: a limit of tokens or money
+// counted an estimate.
+bool llm_limits_settle(struct llm_limits *limits, struct llm_wait *wait, const int64_t used[LLM_LIMIT_KINDS],
                        bool is_estimate);
 // [any] Leave the line, or give back all that is reserved: as if it had never been.  Idempotent.
 void llm_limits_cancel(struct llm_limits *limits, struct llm_wait *wait);

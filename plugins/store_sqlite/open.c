@@ -187,20 +187,20 @@ static bool has_log(const llm_store *store) {
     return stat(log, &st) == 0 ? st.st_size > 0 : errno != ENOENT;
 }
 
-static void write_uri(char *uri, const char *path) {
+static void write_uri(char *uri, size_t size, const char *path) {
     static const char digits[] = "0123456789ABCDEF";
-    char *at = stpcpy(uri, "file:");
+    size_t n = (size_t)snprintf(uri, size, "file:");
     for (; *path != '\0'; path++) {
         const unsigned char c = (unsigned char)*path;
         if (c == '%' || c == '?' || c == '#') {
-            *at++ = '%';
-            *at++ = digits[c >> 4];
-            *at++ = digits[c & 15];
+            uri[n++] = '%';
+            uri[n++] = digits[c >> 4];
+            uri[n++] = digits[c & 15];
         } else {
-            *at++ = *path;
+            uri[n++] = *path;
         }
     }
-    (void)stpcpy(at, "?immutable=1");
+    (void)snprintf(uri + n, size - n, "?immutable=1");
 }
 
 llm_status store_open_frozen(llm_store *store, llm_store_fault *fault) {
@@ -220,7 +220,7 @@ llm_status store_open_frozen(llm_store *store, llm_store_fault *fault) {
     store->frozen = true;
     store->frozen_size = st.st_size;
     store->frozen_time = st.st_mtim;
-    write_uri(uri, store->path);
+    write_uri(uri, sizeof uri, store->path);
     return connect_by(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, fault);
 }
 

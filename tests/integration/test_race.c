@@ -148,14 +148,15 @@ START_TEST(a_race_is_recorded) {
 }
 END_TEST
 
-static long sample(const char *text, const char *family, const char *provider, const char *status) {
+static int64_t sample(const char *text, const char *family, const char *provider, const char *status) {
     char line[256];
     const bool at_groq = strcmp(provider, "groq") == 0;
     const int n = snprintf(line, sizeof line, "\n%s{provider=\"%s\",operation=\"chat\",model=\"%s\"%s%s%s} ",
                            family, provider, at_groq ? "llama-3.1-8b-instant" : "gpt-4o-mini",
                            status[0] != '\0' ? ",status=\"" : "", status, status[0] != '\0' ? "\"" : "");
     const char *at = strstr(text, line);
-    return at != NULL ? strtol(at + n, NULL, 10) : 0;
+    int64_t value = 0;
+    return at != NULL && llm_json_int64((llm_str){at + n, strcspn(at + n, "\n")}, &value) ? value : 0;
 }
 
 // Each attempt counts where it was made, and a race is no fall-back.

@@ -369,17 +369,18 @@ START_TEST(calls_are_refused_until_it_works_again) {
 END_TEST
 
 // A sample without labels; -1: there is none.
-static long sample(const char *name) {
+static int64_t sample(const char *name) {
     char *text = NULL, line[128];
     ck_assert_int_eq(llm_master_metrics(master, &text, NULL, NULL), LLM_OK);
     const int n = snprintf(line, sizeof line, "\n%s ", name);
     const char *found = strstr(text, line);
-    const long value = found != NULL ? strtol(found + n, NULL, 10) : -1;
+    int64_t value = -1;
+    ck_assert(found == NULL || llm_json_int64((llm_str){found + n, strcspn(found + n, "\n")}, &value));
     llm_free(text);
     return value;
 }
 
-static bool becomes(const char *name, long value) {
+static bool becomes(const char *name, int64_t value) {
     for (int i = 0; i < 1000 && sample(name) != value; i++) {
         nap(5);
     }
@@ -574,6 +575,35 @@ END_TEST
 
 // ---- reports ---------------------------------------------------------------------------------------------------------
 
+static const struct {
+    const char *limits;
+    bool is_estimated;
+} estimates[] = {
+    {"", false},
+    {"}, \"limits\": [{\"requests_per_minute\": 1000, \"concurrency\": 9}], \"retry\": {", false},
+    {"}, \"limits\": [{\"tokens_per_minute\": 100000}], \"retry\": {", true},
+    {"}, \"limits\": [{\"usd\": \"5\", \"window\": \"day\"}], \"retry\": {", true},
+};
+
+// The provider tells no usage: what limits counted instead is an estimate, and the row holds none of it.
+START_TEST(rows_say_that_limits_estimated) {
+    begin(estimates[_i].limits);
+    ck_assert_int_eq(query("a", LLM_QUERY_ACKNOWLEDGE, NULL), LLM_OK);
+    const llm_str row = at(report((llm_usage_args){.what = "calls"}), "/calls/0");
+    ck_assert_int_eq(llm_json_type(at(row, "/estimated")), estimates[_i].is_estimated ? 't' : 'f');
+    ck_assert_int_eq(llm_json_type(at(row, "/input_tokens")), 'n');
+    ck_assert_int_eq(llm_json_type(at(row, "/cost_usd")), 'n');
+    ck_assert_int_eq(number(report((llm_usage_args){0}), "/total/estimated"), estimates[_i].is_estimated);
+    ck_assert_int_eq(number(report((llm_usage_args){0}), "/total/cost_unknown"), 1);
+    llm_master_free(master);
+    begin(estimates[_i].limits); // a new one
+    answer_broken = true;
+    answer_status = 500;
+    ck_assert_int_ne(query("b", LLM_QUERY_ACKNOWLEDGE, NULL), LLM_OK); // failed before output: given back
+    ck_assert_int_eq(number(report((llm_usage_args){.tag = "b"}), "/total/estimated"), 0);
+}
+END_TEST
+
 START_TEST(reports_are_narrowed) {
     begin("");
     for (int i = 0; i < 7; i++) {
@@ -630,6 +660,8 @@ int main(void) {
     tcase_add_test(tcase, a_reload_moves_it);
     tcase_add_test(tcase, a_forked_child_is_refused);
     tcase_add_test(tcase, many_threads_and_reloads);
+    tcase_add_loop_test(tcase, rows_say_that_limits_estimated, 0,
+                        (int)(sizeof estimates / sizeof estimates[0]));
     tcase_add_test(tcase, reports_are_narrowed);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
