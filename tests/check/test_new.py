@@ -4,6 +4,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -89,6 +90,10 @@ def main():
         fuzzed = run("build/fuzz", "1", cwd=folder) if built.returncode == 0 else built
         t.result(fuzzed.returncode == 0 and "no harm" in fuzzed.stdout, "the fuzz target in Rust builds and a second of it does no harm",
                  built.stderr + fuzzed.stderr[-1500:])
+    if os.path.isdir(os.path.join(top, "rusty")) and platform.machine() == "x86_64":
+        judged = run(CLI, "plugins", "check", "--only", "6", "--json", os.path.join(top, "rusty", "build", "rusty.so"))
+        t.result('"verdict":"pass"' in judged.stdout.replace(" ", "") and "keeps the program's arguments" in judged.stdout,
+                 "test 6 knows what Rust's std runs when it is loaded", judged.stdout)
     for options, text in ((["Bad-Name"], "needs a name"), (["x", "--lang", "cobol"], "--lang is"), (["x", "--lang", "python"], "custom.so"),
                           (["x", "--operation", "dance"], "--operation is"), (["x", "--lang", "rust", "--operation", "speech"], "in Rust has"),
                           ([], "needs a name"), (["plain", "--no-build"], "cannot make plain")):
