@@ -270,16 +270,21 @@ static void add_example(const struct scaffold *s, struct host_text *to) {
     while (!s->wanted[i]) {
         i++;
     }
-    host_text_text(to, "llm-master ");
-    if (operations[i].example != NULL) {
-        fill(s, host_str(operations[i].example), to);
-    } else {
-        host_text_text(to, "request --provider ");
-        host_text_text(to, s->name);
-        host_text_text(to, " ");
-        host_text_text(to, operations[i].name);
-        host_text_text(to, " request.json");
+    const struct operation *op = &operations[i];
+    if (op->example != NULL) {
+        host_text_text(to, "llm-master ");
+        fill(s, host_str(op->example), to);
+        return;
     }
+    if ((op->flags & NEEDS_FORM) != 0) { // no command sends it a file
+        host_text_text(to, "# then, from a program: llm_query_args.attachments, include/llm_master.h");
+        return;
+    }
+    host_text_text(to, "llm-master request --provider ");
+    host_text_text(to, s->name);
+    host_text_text(to, " ");
+    host_text_text(to, op->name);
+    host_text_text(to, " request.json");
 }
 
 static void add_meson_sources(const struct scaffold *s, const char *ext, struct host_text *to) {
@@ -348,6 +353,10 @@ static bool value_of(const struct scaffold *s, llm_str name, struct host_text *t
         add_models(s, to);
     } else if (host_same(name, host_str("auth"))) {
         add_auth(s, to);
+    } else if (host_same(name, host_str("key"))) {
+        host_text_text(to, strcmp(s->auth, "none") == 0 ? "# it needs no key\n" : "export ");
+        host_text_text(to, strcmp(s->auth, "none") == 0 ? "" : s->upper);
+        host_text_text(to, strcmp(s->auth, "none") == 0 ? "" : "_API_KEY=...\n");
     } else if (host_same(name, host_str("example"))) {
         add_example(s, to);
     } else if (host_same(name, host_str("meson_sources"))) {

@@ -30,6 +30,13 @@ _llm_master() {
     case $before in
     -m | --model | --fallback) mapfile -t COMPREPLY < <(compgen -W "$(_llm_master_names models)" -- "$word") && return ;;
     --provider) mapfile -t COMPREPLY < <(compgen -W "$(_llm_master_names providers)" -- "$word") && return ;;
+    --lang) mapfile -t COMPREPLY < <(compgen -W 'c cpp rust' -- "$word") && return ;;
+    --auth) mapfile -t COMPREPLY < <(compgen -W 'bearer header query none' -- "$word") && return ;;
+    --from) mapfile -t COMPREPLY < <(compgen -W 'openai' -- "$word") && return ;;
+    --operation)
+        [[ $command == plugins ]] && mapfile -t COMPREPLY < <(compgen -W 'chat completions embeddings image image.edit image.variate models moderation rerank speech transcription translation' -- "$word")
+        return
+        ;;
     --split) mapfile -t COMPREPLY < <(compgen -W 'whole bytes' -- "$word") && return ;;
     --format) mapfile -t COMPREPLY < <(compgen -W 'openai.chat openai.responses anthropic.messages' -- "$word") && return ;;
     --plugin-dir | --fixtures) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
@@ -37,7 +44,7 @@ _llm_master() {
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --operation | --max-wait | --since | --until | --zone | --key) return ;;
+    --tag | --max-attempts | --hedge-ms | -s | --system | -p | --param | --listen | --chunks | --delay | --max-wait | --since | --until | --zone | --key) return ;;
     --by) mapfile -t COMPREPLY < <(compgen -W 'day provider model operation tag key status' -- "$word") && return ;;
     --of) mapfile -t COMPREPLY < <(compgen -W 'cost calls input output' -- "$word") && return ;;
     esac
@@ -51,7 +58,7 @@ _llm_master() {
     models) options='--provider --all --json --dry-run --strict --as-of update' ;;
     keys) options='--provider --json' ;;
     providers | limits | doctor) options='--json' ;;
-    plugins) options='--all --json list show new check diff bench pack record replay --stream --redact --keep-header --output --force --body --provider --plugin --model --param' ;;
+    plugins) options='--all --json list show new check diff bench pack record replay --stream --redact --keep-header --output --force --body --provider --plugin --model --param --lang --operation --auth --from --no-build' ;;
     replay) options='--provider --operation --split --raw --table' ;;
     sim) options='--listen --fixtures --script --log --chunks --delay --no-demo' ;;
     usage) options='--by --since --until --zone --provider --model --operation --tag --key --status --table --json --csv --plot --of check export' ;;

@@ -63,7 +63,7 @@ static void put_safe(struct form *f, llm_str text, const char *otherwise) {
 static void begin_part(struct form *f, const char *name, const char *suffix) {
     put_word(f, "--");
     put_word(f, f->boundary);
-    put_word(f, "\r\ncontent-disposition: form-data; name=\"");
+    put_word(f, "\r\nContent-Disposition: form-data; name=\"");
     put_word(f, name);
     put_word(f, suffix);
     put_word(f, "\"");
@@ -91,7 +91,7 @@ static void put_file(struct form *f, const char *name, const llm_attachment *att
     begin_part(f, name, "");
     put_word(f, "; filename=\"");
     put_safe(f, attachment->name, "file");
-    put_word(f, "\"\r\ncontent-type: ");
+    put_word(f, "\"\r\nContent-Type: ");
     put_safe(f, attachment->mime, "application/octet-stream");
     put_word(f, "\r\n\r\n");
     if (f->status >= 0) {
