@@ -555,7 +555,7 @@ LLM_API int llm_response_blob(const llm_response *response, size_t position, llm
 #define LLM_EXCHANGE_CUT 1u  /* the answer did not come whole: the connection broke, or was left */
 #define LLM_EXCHANGE_PART 2u /* something of the call's exchanges could not be kept: memory, or a limit */
 
-/* One HTTP exchange of a call: what was sent and what came, byte for byte, but that the provider's keys are overwritten with '*'.
+/* One HTTP exchange of a call: what was sent and what came, byte for byte, but that the keys of all providers are overwritten with '*'.
  * Everything else is as it was: cookies, ids of accounts.  Write down only what is known to be harmless. */
 typedef struct llm_exchange_record {
     uint32_t size;

@@ -28,13 +28,18 @@ static struct llm_tape *tape_new(struct llm_call *call) {
     return tape;
 }
 
+// Of all providers, not only of the one that was asked: the whole is meant to be written down.
+static void redact(struct llm_call *call, char *text, size_t len) {
+    (void)llm_snapshot_redact(call->snapshot, text, len);
+}
+
 static llm_str keep_text(struct llm_call *call, llm_str text) {
     const llm_str copy = llm_arena_dup(&call->response->arena, text);
     if (copy.ptr == NULL) {
         call->response->tape_lost = true;
         return LLM_STR("");
     }
-    llm_call_redact_text(call, (char *)(uintptr_t)copy.ptr, copy.len); // ours since a moment ago
+    redact(call, (char *)(uintptr_t)copy.ptr, copy.len); // ours since a moment ago
     return copy;
 }
 
@@ -125,7 +130,7 @@ void llm_call_tape_over(struct llm_call *call) {
     struct llm_buf *const bodies[] = {&tape->request_body, &tape->answer_body};
     for (size_t i = 0; i < 2; i++) {
         if (bodies[i]->len > 0) { // as a whole: a key may have come in pieces
-            llm_call_redact_text(call, bodies[i]->ptr, bodies[i]->len);
+            redact(call, bodies[i]->ptr, bodies[i]->len);
         }
     }
 }
