@@ -42,7 +42,7 @@ static int read_args(struct plugins *plugins, struct cli_args *args) {
     if (!list && !show) {
         return cli_usage(args->cli, args,
                          "say list, show NAME, new NAME, check FILE, diff OLD NEW, bench FILE, pack DIR "
-                         "FILE, record OPERATION or replay DIR");
+                         "FILE, record OPERATION, replay DIR or vectors DIR FILE");
     }
     if (show != (plugins->name != NULL)) {
         return cli_usage(args->cli, args, show ? "show needs the name of a plugin" : "list takes no name");
@@ -189,7 +189,10 @@ static int run_tool(struct cli *cli, struct cli_args *args) {
     const char *first = args->at + 1 < args->argc ? args->argv[args->at + 1] : "";
     const bool help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0; // no value of --diff
     if (strcmp(verb, "check") != 0 && !help) {
-        argv[n++] = strcmp(verb, "diff") == 0 ? "--diff" : strcmp(verb, "pack") == 0 ? "--pack" : "--bench";
+        argv[n++] = strcmp(verb, "diff") == 0      ? "--diff"
+                    : strcmp(verb, "pack") == 0    ? "--pack"
+                    : strcmp(verb, "vectors") == 0 ? "--vectors-of"
+                                                   : "--bench";
     }
     for (int i = args->at + 1; i < args->argc; i++) {
         argv[n++] = args->argv[i];
@@ -213,7 +216,7 @@ static int run_tool(struct cli *cli, struct cli_args *args) {
 static bool is_tool(const struct cli_args *args) {
     const char *verb = args->at < args->argc ? args->argv[args->at] : "";
     return strcmp(verb, "check") == 0 || strcmp(verb, "diff") == 0 || strcmp(verb, "bench") == 0 ||
-           strcmp(verb, "pack") == 0;
+           strcmp(verb, "pack") == 0 || strcmp(verb, "vectors") == 0;
 }
 
 static int run(struct cli *cli, struct cli_args *args) {
@@ -250,7 +253,7 @@ static int run(struct cli *cli, struct cli_args *args) {
 const struct cli_command cli_plugins = {
     .name = "plugins",
     .operands = "list | show NAME | new NAME | check FILE | diff OLD NEW | bench FILE | pack DIR FILE | "
-                "record OPERATION | replay DIR",
+                "record OPERATION | replay DIR | vectors DIR FILE",
     .summary = "Plugins: which were found, what they are, why one is refused",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

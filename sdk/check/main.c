@@ -26,7 +26,7 @@ struct arguments {
     struct check_options options;
     const char *vectors[VECTORS_MAX];
     bool json, list, quiet, bench;
-    const char *diff, *pack;
+    const char *diff, *pack, *recordings;
     int only[128];
     size_t n_only;
     int in_process;
@@ -34,7 +34,7 @@ struct arguments {
 
 static const char usage[] =
     "usage: llm-master plugins check [OPTION]... FILE\n"
-    "       llm-master plugins diff OLD NEW | bench FILE | pack DIR FILE\n"
+    "       llm-master plugins diff OLD NEW | bench FILE | pack DIR FILE | vectors DIR FILE\n"
     "\n"
     "Runs every rule of the plugin ABI against a plugin, each in a process of its own.\n"
     "\n"
@@ -51,6 +51,7 @@ static const char usage[] =
     "  --list               list the rules\n"
     "  --diff OLD           no rules: what differs when the same cases go through OLD and FILE\n"
     "  --pack DIR           no rules: a new folder with FILE, its manifest and their SHA-256\n"
+    "  --vectors-of DIR     no rules: the recordings in DIR as a file of vectors, on standard output\n"
     "  --bench              no rules: time and allocations of the plugin's calls\n"
     "  --quiet              only what is wrong\n"
     "  --help, --version\n"
@@ -118,20 +119,30 @@ static int take(struct arguments *a, int option) {
     case 'b': a->bench = true; return 0;
     case 'd': a->diff = optarg; return 0;
     case 'p': a->pack = optarg; return 0;
+    case 'r': a->recordings = optarg; return 0;
     default: return wrong("unknown option, or one without its value", NULL);
     }
 }
 
 static int read_arguments(struct arguments *a, int argc, char **argv) {
     static const struct option options[] = {
-        {"vectors", required_argument, NULL, 'v'}, {"source", required_argument, NULL, 's'},
-        {"only", required_argument, NULL, 'o'},    {"seed", required_argument, NULL, 'S'},
-        {"timeout", required_argument, NULL, 't'}, {"fuzz-seconds", required_argument, NULL, 'f'},
-        {"json", no_argument, NULL, 'j'},          {"in-process", required_argument, NULL, 'i'},
-        {"list", no_argument, NULL, 'l'},          {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
-        {"diff", required_argument, NULL, 'd'},    {"pack", required_argument, NULL, 'p'},
-        {"bench", no_argument, NULL, 'b'},         {NULL, 0, NULL, 0},
+        {"vectors", required_argument, NULL, 'v'},
+        {"source", required_argument, NULL, 's'},
+        {"only", required_argument, NULL, 'o'},
+        {"seed", required_argument, NULL, 'S'},
+        {"timeout", required_argument, NULL, 't'},
+        {"fuzz-seconds", required_argument, NULL, 'f'},
+        {"json", no_argument, NULL, 'j'},
+        {"in-process", required_argument, NULL, 'i'},
+        {"list", no_argument, NULL, 'l'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"diff", required_argument, NULL, 'd'},
+        {"pack", required_argument, NULL, 'p'},
+        {"bench", no_argument, NULL, 'b'},
+        {"vectors-of", required_argument, NULL, 'r'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     opterr = 0;
@@ -318,6 +329,9 @@ int main(int argc, char **argv) {
     }
     if (a.pack != NULL) {
         return check_pack(&a.options, a.pack);
+    }
+    if (a.recordings != NULL) {
+        return check_vectors(&a.options, a.recordings);
     }
     if (a.diff != NULL) {
         static char old[PATH_MAX];

@@ -167,6 +167,8 @@ int check_diff(const struct check_options *options, const char *old_file);
 
 // plugins pack: a folder `dir` with the file, its manifest and their SHA-256.  0; 1: no plugin; 2: it cannot be written.
 int check_pack(const struct check_options *options, const char *dir);
+// The recordings in folder as vectors, on standard output.  0; 1: the plugin sends something else than was recorded; 2.
+int check_vectors(const struct check_options *options, const char *folder);
 
 // ---- tests ----------------------------------------------------------------------------------------------------------------
 

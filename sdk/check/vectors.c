@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "llm_json.h"
@@ -50,6 +51,19 @@ static llm_str lines_of(struct codec_vector_case *v, llm_str lines) {
     return (llm_str){p, n};
 }
 
+// A string of base64; wrong: empty.
+static llm_str bytes_of(struct codec_vector_case *v, llm_str value) {
+    const llm_str text = text_of(v, value);
+    struct llm_base64 state = {.n_rest = 0};
+    if (text.ptr == NULL) {
+        return text;
+    }
+    char *p = keep(v, text.len + 3);
+    size_t n = llm_base64_decode(&state, text.ptr, text.len, (uint8_t *)p);
+    n = n == SIZE_MAX ? 0 : n + llm_base64_finish(&state, (uint8_t *)p + n);
+    return (llm_str){p, n};
+}
+
 static void read_exchange(struct codec_vector_case *v, llm_str exchange) {
     struct codec_answer *answer = &v->answers[v->c.n_answers];
     int64_t status = 200;
@@ -67,7 +81,10 @@ static void read_exchange(struct codec_vector_case *v, llm_str exchange) {
         }
     }
     const llm_str lines = llm_json_get(exchange, "lines");
-    answer->body = lines.ptr != NULL ? lines_of(v, lines) : text_of(v, llm_json_get(exchange, "answer"));
+    const llm_str base64 = llm_json_get(exchange, "answer_base64");
+    answer->body = lines.ptr != NULL    ? lines_of(v, lines)
+                   : base64.ptr != NULL ? bytes_of(v, base64)
+                                        : text_of(v, llm_json_get(exchange, "answer"));
     v->expected[v->c.n_answers++] = exchange;
 }
 
@@ -176,7 +193,8 @@ static bool same_exchange(struct codec_vector_case *v, const struct codec_exchan
     bool ok = same(llm_buf_str(&line), text_of(v, llm_json_get(want, "sent")), "request line", why);
     llm_buf_done(&line);
 
-    const llm_str body = text_of(v, llm_json_get(want, "body"));
+    const llm_str base64 = llm_json_get(want, "body_base64");
+    const llm_str body = base64.ptr != NULL ? bytes_of(v, base64) : text_of(v, llm_json_get(want, "body"));
     ok = ok && same(llm_buf_str(&ex->body), body.ptr != NULL ? body : LLM_STR(""), "body", why);
     for (llm_json_iter it = llm_json_begin(llm_json_get(want, "headers")); ok && llm_json_next(&it);) {
         const llm_str header = text_of(v, it.value);

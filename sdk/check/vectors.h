@@ -5,7 +5,7 @@
 //     "config": {the provider's JSON} | "config_file": "providers.d/x.json", "request": {...}, "attachments": [{"mime": "image/png", "name": "a.png", "text": "bytes"}],
 //     "exchanges": [{"sent": "POST /images", "headers": ["accept: application/json"], "body": {...},
 //                    "framing": "sse", "wait_ms": 500, "anonymous": true, "idempotent": true,
-//                    "status": 200, "answer_headers": {"content-type": "..."}, "answer": {...} | "text" , "lines": ["a", "b"],
+//                    "status": 200, "answer_headers": {"content-type": "..."}, "answer": {...} | "text" , "lines": ["a", "b"], "answer_base64": "...",
 //                    "cut": true}],
 //     "events": ["content \"Hi\"", "finish stop -"]}]
 //
@@ -29,7 +29,7 @@ struct codec_vector_case {
     llm_header headers[CODEC_EXCHANGES_MAX][CODEC_HEADERS_MAX];
     llm_attachment attachments[CODEC_ATTACHMENTS_MAX];
     struct llm_buf events;
-    void *memory[256];
+    void *memory[1024];
     size_t n_memory;
 };
 

@@ -187,4 +187,39 @@ status=$(cat "$work/status")
 exits 'no room for the answer' 1 'record: fixtures/full/response.json: cannot be written: File too large'
 is 'and nothing is left of it' "$(test -e fixtures/full && echo there) $(ls -A fixtures | grep -c '^\.')" ' 0'
 
+# ---- a plugin of one's own: its recordings become its tests ------------------------------------------------------------
+
+umask 022
+line=$(sed -n 's/^\/\/ *cc //p' "$LLM_TEST_SOURCE/examples/plugins/acme.c" | sed "s|-o acme.so|-o $work/acme.so|")
+compile() {
+    cd "$LLM_TEST_SOURCE" && eval "${CC:-cc} $line"
+}
+fits 'a plugin' compile
+cd "$work" || exit 1
+settings '{"base_urls": {"acme": "'"$first"'/v1"}}'
+run plugins record --plugin acme.so chat 'Are you there?' --stream -o own/stream
+is 'its provider is asked' "$status $(meta /provider own/stream) $(meta /request/url own/stream) $(cat own/stream/request.json)" \
+    "0 acme $first/v1/talk {\"model\":\"acme-1\",\"say\":\"Are you there?\",\"stream\":true}"
+run plugins record --plugin acme.so chat 'And now?' -o own/whole
+is 'in one piece' "$status $(meta /stream own/whole)" '0 false'
+run --plugin-dir "$work" plugins replay own/stream
+is 'it plays through the plugin' "$status $(member /provider) $(member /content)" "0 acme You said: Are you there? - and this is the simulator's answer."
+if [ -x "$LLM_TEST_BUILD/sdk/check/llm-plugin-check" ]; then
+    run plugins vectors own acme.so
+    cp "$out" acme.vectors.json
+    is 'recordings as vectors' "$status $(cat "$err") $(member /0/name) $(member /1/name) $(member /0/exchanges/0/sent)" '0  stream whole POST /talk'
+    run plugins check --only recorded --only split acme.so
+    is 'which the validator takes' "$status $(grep -c '^ok' "$out")" '0 2'
+    mkdir binary && cp -r own/whole binary/noise && printf '\377\000\376' >binary/noise/response.json
+    run plugins vectors binary acme.so
+    is 'bytes that are no text' "$status $(cat "$err") $(member /0/exchanges/0/answer_base64)" '0  /wD+'
+    printf 'x' >>own/whole/request.json
+    run plugins vectors own acme.so
+    like 'a plugin that sends something else' "$status $(head -n 1 "$err")" '1 llm-plugin-check: own/whole: the plugin does not send what was recorded: *'
+    run plugins vectors other acme.so
+    is 'no recording' "$status $(cat "$err")" '2 llm-plugin-check: other: no recording (meta.json) in it'
+else
+    skip 'recordings as vectors' 'no validator here'
+fi
+
 done_testing

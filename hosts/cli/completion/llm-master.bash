@@ -58,7 +58,7 @@ _llm_master() {
     models) options='--provider --all --json --dry-run --strict --as-of update' ;;
     keys) options='--provider --json' ;;
     providers | limits | doctor) options='--json' ;;
-    plugins) options='--all --json list show new check diff bench pack record replay --stream --redact --keep-header --output --force --body --provider --plugin --model --param --lang --operation --auth --from --no-build' ;;
+    plugins) options='--all --json list show new check diff bench pack record replay vectors --stream --redact --keep-header --output --force --body --provider --plugin --model --param --lang --operation --auth --from --no-build' ;;
     replay) options='--provider --operation --split --raw --table' ;;
     sim) options='--listen --fixtures --script --log --chunks --delay --no-demo' ;;
     usage) options='--by --since --until --zone --provider --model --operation --tag --key --status --table --json --csv --plot --of check export' ;;

@@ -100,7 +100,7 @@ complete -c llm-master -n '__llm_master_is plugins' -l auth -x -a 'bearer header
 complete -c llm-master -n '__llm_master_is plugins' -l from -x -a openai -d 'new: begin with'
 complete -c llm-master -n '__llm_master_is plugins' -l no-build -d 'new: only write'
 complete -c llm-master -n '__llm_master_is plugins' -l all -d 'refused ones too'
-complete -c llm-master -n '__llm_master_is plugins' -a 'list show new check diff bench pack record replay (__llm_master_plugins)'
+complete -c llm-master -n '__llm_master_is plugins' -a 'list show new check diff bench pack record replay vectors (__llm_master_plugins)'
 complete -c llm-master -n '__llm_master_is replay' -l operation -x -d 'decode as'
 complete -c llm-master -n '__llm_master_is replay' -l split -x -a 'whole bytes' -d 'how the body arrives'
 complete -c llm-master -n '__llm_master_is replay' -l table -d 'of a tree of recordings'
