@@ -23,7 +23,7 @@ static inline void llm_spare_taken(struct llm_spare *spare, size_t idle) {
 
 // After one was put back: idle are there now.  Gives how many of them, the longest idle first, are to be freed: 0 but for once in a period.
 static inline size_t llm_spare_put(struct llm_spare *spare, size_t idle, uint64_t now_us) {
-    if (now_us - spare->since_us < LLM_SPARE_PERIOD_US) {
+    if (now_us < spare->since_us + LLM_SPARE_PERIOD_US) { // now may be another thread's, a little older
         return 0;
     }
     const size_t unneeded = spare->since_us != 0 && spare->low < idle ? spare->low : 0;

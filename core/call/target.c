@@ -171,9 +171,24 @@ void llm_call_left_alone(struct llm_call *call, uint64_t wait_ms) {
     call->error.retry_after_ms = (int64_t)wait_ms;
 }
 
+// The targets behind the one that failed could not be asked: what it cost is not theirs.
+static void name_last_asked(struct llm_call *call) {
+    struct llm_response *r = call->response;
+    for (const struct llm_attempt *a = r->attempts; a != NULL; a = a->next) {
+        if (a->us > 0 && !a->hedge) {
+            r->provider = a->provider;
+            r->provider_model = a->model;
+        }
+    }
+}
+
 enum llm_step_name llm_call_skip_target(struct llm_call *call) {
     llm_call_close_job(call);
-    return llm_call_next_target(call, call->outcome) ? LLM_STEP_OPEN : LLM_STEP_SETTLE;
+    if (llm_call_next_target(call, call->outcome)) {
+        return LLM_STEP_OPEN;
+    }
+    name_last_asked(call);
+    return LLM_STEP_SETTLE;
 }
 
 bool llm_call_next_target(struct llm_call *call, llm_status status) {

@@ -322,13 +322,7 @@ END_TEST
 
 // ---- keys -------------------------------------------------------------------------------------------------------------------
 
-START_TEST(a_key_that_a_server_repeats_is_not_told_by_another_target) {
-    llm_error err = LLM_ERROR_INIT;
-    llm_response *response = NULL;
-    llm_query_args args = ask();
-    begin("[" AT_A("{\"sse\":[{\"error\":{\"message\":\"wrong key " KEY_A
-                   "\",\"code\":\"invalid_api_key\"}}]}") "," AT_B(SAYS("b")) "]",
-          FAST);
+static void leave_groq_alone(void) {
     struct llm_health_entry *groq = llm_health_get(master->health, LLM_STR("groq"), LLM_STR("groq"));
     for (int i = 0; i < 5; i++) {
         struct llm_health_ticket ticket;
@@ -336,12 +330,43 @@ START_TEST(a_key_that_a_server_repeats_is_not_told_by_another_target) {
         (void)llm_health_enter(groq, NULL, llm_clock_us(), &ticket, &wait_ms);
         llm_health_leave(&ticket, llm_clock_us(), LLM_E_SERVER, 1, -1);
     }
+}
+
+START_TEST(a_key_that_a_server_repeats_is_not_told_by_another_target) {
+    llm_error err = LLM_ERROR_INIT;
+    llm_response *response = NULL;
+    llm_query_args args = ask();
+    begin("[" AT_A("{\"sse\":[{\"error\":{\"message\":\"wrong key " KEY_A
+                   "\",\"code\":\"invalid_api_key\"}}]}") "," AT_B(SAYS("b")) "]",
+          FAST);
+    leave_groq_alone();
     args.flags = LLM_QUERY_STREAM;
     args.fallbacks = to_groq;
     ck_assert_int_eq(llm_query(master, &args, &response, &err), LLM_E_AUTH);
     ck_assert_msg(strstr(err.message, "wrong key") != NULL, "%s", err.message);
     ck_assert_msg(strstr(err.message, KEY_A) == NULL, "%s", err.message);
     ck_assert_ptr_null(strstr(json_of(response), KEY_A));
+    llm_response_free(response);
+    finish();
+}
+END_TEST
+
+// What was spent at one provider is not booked to another that was not even asked.
+START_TEST(a_failure_is_of_who_was_asked) {
+    llm_error err = LLM_ERROR_INIT;
+    llm_response *response = NULL;
+    llm_query_args args = ask();
+    begin("[" AT_A("{\"sse\":[{\"choices\":[],\"usage\":{\"prompt_tokens\":1000000,\"completion_tokens\":0}},"
+                   "{\"error\":{\"message\":\"wrong key\",\"code\":\"invalid_api_key\"}}]}") "]",
+          FAST);
+    leave_groq_alone();
+    args.flags = LLM_QUERY_STREAM;
+    args.fallbacks = to_groq;
+    ck_assert_int_eq(llm_query(master, &args, &response, &err), LLM_E_AUTH);
+    ck_assert_str_eq(err.provider, "openai");
+    ck_assert_int_eq(llm_response_cost(response, NULL), INT64_C(150000000000));
+    ck_assert_str_eq(llm_response_get(response, "provider"), "openai");
+    ck_assert_str_eq(llm_response_get(response, "provider_model"), "gpt-4o-mini");
     llm_response_free(response);
     finish();
 }
@@ -513,6 +538,7 @@ int main(void) {
     tcase_add_loop_test(tcase, an_end_while_it_connects_gives_all_back, 0, 2);
     tcase_add_test(tcase, a_time_out_while_it_connects_is_tried_again);
     tcase_add_test(tcase, a_key_that_a_server_repeats_is_not_told_by_another_target);
+    tcase_add_test(tcase, a_failure_is_of_who_was_asked);
     tcase_add_test(tcase, a_reload_that_fails_changes_nothing);
     tcase_add_test(tcase, no_loop_keeps_the_proxy_of_before);
     tcase_add_loop_test(tcase, as_the_policies_say, 0, CHECK_ROWS(rows));

@@ -50,6 +50,15 @@ START_TEST(a_peak_is_given_back) {
 }
 END_TEST
 
+START_TEST(an_older_time_ends_no_period) {
+    struct pool pool = {0};
+    burst(&pool, 100, 5);
+    burst(&pool, 3, PERIOD + 5);
+    burst(&pool, 3, PERIOD + 4); // of a thread that looked at the clock before
+    ck_assert_uint_eq(pool.idle, 100);
+}
+END_TEST
+
 START_TEST(what_is_used_now_and_then_stays) {
     struct pool pool = {0};
     for (uint64_t i = 0; i < 50; i++) { // one call a minute
@@ -89,6 +98,7 @@ int main(void) {
     Suite *suite = suite_create("spare");
     TCase *tcase = tcase_create("spare");
     tcase_add_test(tcase, a_peak_is_given_back);
+    tcase_add_test(tcase, an_older_time_ends_no_period);
     tcase_add_test(tcase, what_is_used_now_and_then_stays);
     tcase_add_test(tcase, a_steady_load_frees_nothing);
     tcase_add_test(tcase, it_is_never_more_than_there_is);
