@@ -7,9 +7,12 @@
 #include "catalog/price.h"
 #include "llm_json.h"
 
-#define BYTES_PER_TOKEN 3u // of JSON: English has four and more, code three, Chinese three
-#define MEDIA_TOKENS 1024  // an image, a sound or a document
-#define MEDIA_BYTES 1024u  // a string of base64 that is longer than this is one
+#define BYTES_PER_TOKEN 3u   // of JSON: English has four and more, code three, Chinese three
+#define MEDIA_TOKENS 1024    // an image, a sound or a document
+#define MEDIA_BYTES 1024u    // a string of base64 that is longer than this is one
+#define DATA_HEAD_BYTES 256u // of a data URL, to its comma
+#define SAMPLES 16u
+#define SAMPLE_BYTES 64u
 #define SECONDS_GUESSED 60 // of sound, when it cannot be known before
 #define TOKENS_MAX INT64_C(1000000000000)
 #define REPORT_BYTES_MAX (64u << 20)
@@ -21,7 +24,7 @@ static bool is_base64(const char *p, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const char c = p[i];
         const bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                        c == '+' || c == '/' || c == '_' || c == '-';
+                        c == '+' || c == '/' || c == '_' || c == '-' || c == '=' || c == '\\';
         if (!ok) {
             return false;
         }
@@ -29,24 +32,43 @@ static bool is_base64(const char *p, size_t n) {
     return true;
 }
 
-// Bytes between two quotes: a data URL, or base64 by itself?
+// Bytes between two quotes: a data URL, or base64 by itself?  Looked at in places, so that text which only begins so is none.
 static bool is_media(const char *p, size_t n) {
-    return n > MEDIA_BYTES && (memcmp(p, "data:", 5) == 0 || is_base64(p, 128));
+    if (n <= MEDIA_BYTES) {
+        return false;
+    }
+    if (memcmp(p, "data:", 5) == 0) {
+        const char *comma = memchr(p, ',', DATA_HEAD_BYTES);
+        if (comma == NULL) {
+            return false;
+        }
+        n -= (size_t)(comma + 1 - p);
+        p = comma + 1;
+    }
+    for (size_t i = 0; i <= SAMPLES; i++) {
+        if (!is_base64(p + (n - SAMPLE_BYTES) / SAMPLES * i, SAMPLE_BYTES)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Input tokens: one for each BYTES_PER_TOKEN of the request's JSON, MEDIA_TOKENS for each file in it or beside it.
 static int64_t input_tokens(const struct llm_call *call) {
     const llm_str request = call->job_args.request;
     size_t bytes = request.len, media = call->job_args.n_attachments;
-    const char *at = request.ptr, *end = at + request.len;
-    while (request.len > MEDIA_BYTES && (size_t)(end - at) > MEDIA_BYTES) {
-        const char *quote = memchr(at, '"', (size_t)(end - at));
-        const size_t n = (size_t)((quote != NULL ? quote : end) - at);
-        if (is_media(at, n)) {
+    llm_str rest = request;
+    while (rest.len > MEDIA_BYTES) {
+        const char *quote = memchr(rest.ptr, '"', rest.len);
+        if (quote == NULL) {
+            break;
+        }
+        const size_t n = (size_t)(quote - rest.ptr);
+        if (is_media(rest.ptr, n)) {
             bytes -= n;
             media++;
         }
-        at += n + 1;
+        rest = llm_str_cut(rest, n + 1);
     }
     return (int64_t)((bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN) + (int64_t)media * MEDIA_TOKENS;
 }

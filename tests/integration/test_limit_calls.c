@@ -418,6 +418,50 @@ static uint64_t now_us(void) {
     return llm_clock_us();
 }
 
+// What only begins like a file is text, and counts as such.
+START_TEST(text_that_begins_like_a_file_is_text) {
+    static const char *const begins[] = {
+        "data: ",
+        "data:text/csv,",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUV"
+        "WXYZABC"
+        "DEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ ",
+    };
+    static char body[70000];
+    llm_query_args args = args_of("acme-1", NULL);
+    llm_error err = LLM_ERROR_INIT;
+    begin("{\"limits\":[{\"tokens_per_minute\":1500}]}");
+    next_reply = &fine;
+    int n = snprintf(body, sizeof body, "{\"messages\":[{\"role\":\"user\",\"content\":\"%s", begins[_i]);
+    for (int i = 0; i < 10000; i++, n += 6) {
+        memcpy(body + n, "12, 34", 6);
+    }
+    (void)snprintf(body + n, sizeof body - (size_t)n, "\"}]}");
+    args.body = llm_str_from(body);
+    ck_assert_int_eq(llm_query(master, &args, NULL, &err), LLM_E_LIMIT);
+    ck_assert_msg(strstr(err.message, "ever allows") != NULL, "%s", err.message);
+    finish();
+}
+END_TEST
+
+// A long end of a request without a quote: tokens that were counted before, for embeddings.
+START_TEST(numbers_to_the_end_of_a_request) {
+    static char body[8192];
+    llm_query_args args = args_of("acme-1", NULL);
+    llm_error err = LLM_ERROR_INIT;
+    begin("{\"limits\":[{\"tokens_per_minute\":1500}]}");
+    next_reply = &fine;
+    int n = snprintf(body, sizeof body, "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"input\":[1");
+    for (; n < 3000; n += 4) {
+        memcpy(body + n, ",222", 4);
+    }
+    (void)snprintf(body + n, sizeof body - (size_t)n, "]}");
+    args.body = llm_str_from(body);
+    ck_assert_msg(llm_query(master, &args, NULL, &err) == LLM_OK, "%s", err.message);
+    finish();
+}
+END_TEST
+
 START_TEST(a_turn_that_comes_with_time) {
     struct guest g[3] = {{0}};
     llm_call *calls[3];
@@ -708,6 +752,8 @@ int main(void) {
     tcase_add_test(tcase, memory_that_is_not_there);
     tcase_add_test(tcase, limits_allocate_nothing_in_a_steady_state);
     tcase_add_test(tcase, a_file_in_a_request_is_no_text);
+    tcase_add_loop_test(tcase, text_that_begins_like_a_file_is_text, 0, 3);
+    tcase_add_test(tcase, numbers_to_the_end_of_a_request);
     tcase_add_test(tcase, a_turn_that_comes_with_time);
     tcase_add_test(tcase, a_call_that_waits_is_stopped_at_once);
     tcase_add_test(tcase, a_reload_lets_those_in_who_wait);
