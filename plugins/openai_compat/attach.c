@@ -2,9 +2,18 @@
 // Attachments: what travels beside the request goes into its JSON, the bytes as base64 that the host writes.
 #include "openai_compat.h"
 
+bool oai_attach_is_mask(const llm_attachment *attachment) {
+    static const llm_str mask = {"mask*", 5};
+    return oai_glob(mask, attachment->name, true);
+}
+
 bool oai_attach_place(const llm_job_args *args, enum oai_operation operation, size_t *ret_message) {
     if (operation == OAI_IMAGE_EDIT) {
-        return oai_get(args->request, "images").ptr == NULL;
+        size_t masks = oai_get(args->request, "mask").ptr != NULL;
+        for (size_t i = 0; i < args->n_attachments; i++) {
+            masks += oai_attach_is_mask(&args->attachments[i]);
+        }
+        return masks <= 1 && oai_get(args->request, "images").ptr == NULL;
     }
     bool found = false;
     size_t n = 0;
@@ -101,15 +110,10 @@ void oai_attach_content(struct oai_splice *s, const llm_job *job, llm_str conten
     oai_splice_put(s, type == '[' ? OAI_LITERAL("") : OAI_LITERAL("]"));
 }
 
-static bool is_mask(const llm_job *job, uint32_t n) {
-    static const llm_str mask = {"mask*", 5};
-    return oai_glob(mask, job->args->attachments[n].name, true);
-}
-
 void oai_attach_images(struct oai_splice *s, const llm_job *job, bool first) {
     bool opened = false;
     for (uint32_t n = 0; n < job->args->n_attachments; n++) {
-        if (!is_mask(job, n)) {
+        if (!oai_attach_is_mask(&job->args->attachments[n])) {
             oai_splice_put(s, opened || first ? OAI_LITERAL("") : OAI_LITERAL(","));
             oai_splice_put(s, opened ? OAI_LITERAL(",{\"image_url\":")
                                      : OAI_LITERAL("\"images\":[{\"image_url\":"));
@@ -120,7 +124,7 @@ void oai_attach_images(struct oai_splice *s, const llm_job *job, bool first) {
     }
     oai_splice_put(s, opened ? OAI_LITERAL("]") : OAI_LITERAL(""));
     for (uint32_t n = 0; n < job->args->n_attachments; n++) {
-        if (is_mask(job, n)) {
+        if (oai_attach_is_mask(&job->args->attachments[n])) {
             oai_splice_put(s, first && !opened ? OAI_LITERAL("") : OAI_LITERAL(","));
             oai_splice_put(s, OAI_LITERAL("\"mask\":{\"image_url\":"));
             put_data_url(s, job, n);

@@ -284,6 +284,9 @@ static bool read_quirk(struct reader *r, const llm_json_iter *it) {
         const char *bad = oai_error_rules_check(it->value);
         return bad == NULL || wrong(r, it->name, bad);
     }
+    if (oai_is(it->name, "image_edit_form")) {
+        return read_flag(r, it, &r->inst->edits_by_form);
+    }
     if (oai_is(it->name, "think_tags")) {
         return read_flag(r, it, &r->inst->think_tags);
     }

@@ -249,16 +249,15 @@ static llm_str target(const llm_job *job) {
     return (llm_str){job->url, n};
 }
 
-static llm_status put_head(const llm_job *job, const llm_http_request *req) {
+static llm_status put_line(const llm_job *job, const llm_http_request *req) {
     const bool get = job->operation == OAI_MODELS;
     const llm_str url = target(job);
-    llm_status status = req->line(req->ctx, get ? "GET" : "POST", get ? 3 : 4, url.ptr, url.len);
-    if (status >= 0 && get) {
-        return req->idempotent(req->ctx);
-    }
-    if (status >= 0) {
-        status = req->header(req->ctx, "content-type", 12, "application/json", 16);
-    }
+    return req->line(req->ctx, get ? "GET" : "POST", get ? 3 : 4, url.ptr, url.len);
+}
+
+static llm_status put_head(llm_job *job, const llm_http_request *req, bool form) {
+    llm_status status =
+        form ? oai_form_head(job, req) : req->header(req->ctx, "content-type", 12, "application/json", 16);
     if (status >= 0 && job->stream) {
         status = req->header(req->ctx, "accept", 6, "text/event-stream", 17);
     }
@@ -281,11 +280,18 @@ llm_status LLM_CALL oai_encode(llm_job *job, const llm_step *step, const llm_htt
     if (step->attempt > 0) {
         forget(job);
     }
-    llm_status status = put_head(job, req);
+    llm_status status = put_line(job, req);
     if (status < 0 || job->operation == OAI_MODELS) {
-        return status;
+        return status < 0 ? status : req->idempotent(req->ctx);
     }
     const llm_out *warnings = step->attempt == 0 ? out : NULL;
+    const bool form = oai_form_is_wanted(job);
     status = prepare(job, warnings);
-    return status < 0 ? status : put_body(job, req, warnings);
+    if (status >= 0) {
+        status = put_head(job, req, form);
+    }
+    if (status < 0) {
+        return status;
+    }
+    return form ? oai_form_body(job, req) : put_body(job, req, warnings);
 }

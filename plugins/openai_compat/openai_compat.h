@@ -11,6 +11,7 @@
 
 #define OAI_CHOICES_MAX 128u
 #define OAI_CALLS_MAX 4096u
+#define OAI_BOUNDARY_MAX 24u
 #define OAI_HELD_MAX 14u // bytes that may still become <think> or </think>
 
 #define OAI_LITERAL(text)                                                                                    \
@@ -67,6 +68,7 @@ struct llm_instance {
     unsigned cost_scale;
     enum oai_tokens reasoning_tokens, audio_tokens;
     bool usage_unasked, think_tags, model_in_path;
+    bool edits_by_form; // an image edit with attachments is sent as a form
 };
 
 // LLM_E_CONFIG: *message says what is wrong and lives until oai_shutdown().
@@ -146,6 +148,8 @@ struct llm_job {
     size_t n_members;
     size_t attach_at; // which message gets the attachments
     char *url;        // room for the path with the model in it
+    char boundary[OAI_BOUNDARY_MAX];
+    size_t boundary_len;
 };
 
 // encode.c, params.c
@@ -180,6 +184,15 @@ bool oai_attach_place(const llm_job_args *args, enum oai_operation operation, si
 void oai_attach_content(struct oai_splice *s, const llm_job *job, llm_str content);
 // The images (and mask) of an edit as members.
 void oai_attach_images(struct oai_splice *s, const llm_job *job, bool first);
+
+bool oai_attach_is_mask(const llm_attachment *attachment);
+
+// form.c: the request as multipart/form-data.
+bool oai_form_is_wanted(const llm_job *job);
+// The field with the boundary, once the members are what they will be.  LLM_E_INVALID_REQUEST: there is no boundary that the body
+// does not hold.
+llm_status oai_form_head(llm_job *job, const llm_http_request *req);
+llm_status oai_form_body(const llm_job *job, const llm_http_request *req);
 
 // decode.c
 llm_status LLM_CALL oai_data(llm_job *job, const llm_chunk *chunk, const llm_out *out);

@@ -43,7 +43,7 @@ run image -u -m recraftv3 -p n=2 'two'
 like 'facts' "$(cat "$err")" 'recraftv3 via recraft | 2 images | $0.08 | [0-9].[0-9]* s'
 run image -m gpt-image-1 -o edited.png -a image-1.png 'make it blue'
 is 'a picture is changed' "$status $(cat "$out")" '0 edited.png  32x32  3172 bytes'
-fits 'it travels with the request' grep -q '"path":"/v1/images/edits".*data:image/png;base64,' "$log"
+fits 'it travels with the request, as a form' grep -q '"path":"/v1/images/edits".*"multipart/form-data; boundary=.*"body_base64"' "$log"
 run query -m recraftv3 -p n=2 'a red car'
 is 'a picture as the answer to a question' "$status $(grep -c "^$url/sim/blob/[0-9]*.png$" "$out")" '0 2'
 run image -m darkroom-35mm -p n=2 -o print.png 'a cat'
