@@ -101,6 +101,9 @@ def main():
         t.result(status == 0 and report["pass"] >= 40, f"{name} conforms", text or str(wrong))
 
     for name, verdict in (("exits_early", "warning"), ("good", "pass")):
+        if sanitized and verdict == "pass":
+            t.skip(f"nasty {name}: {verdict} by test 6", "sanitizers bring a function of their own")
+            continue
         status, report, text = check(os.path.join(NASTY, f"nasty_{name}.so"), *quick, *only([6]))
         t.result(status == 0 and report["tests"][0]["verdict"] == verdict, f"nasty {name}: {verdict} by test 6", text or str(report))
 
