@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "catalog/build.h"
+#include "llm_json.h"
 
 #define ARENA_BYTES_MAX (512u << 20)
 
@@ -69,9 +70,21 @@ static llm_status add_providers(struct llm_build *build) {
     return status;
 }
 
+// Room for the models at once: a list that grows leaves each of its shorter forms in the snapshot's memory.
+static llm_status make_room_for_models(struct llm_build *build) {
+    struct llm_snapshot *s = build->snapshot;
+    size_t count = 0;
+    for (size_t i = 0; i < s->n_providers; i++) {
+        count += llm_json_count(llm_source_get(s->providers[i].build_source, "models").value);
+    }
+    build->cap_models = count + count / 8 + 8; // an entry can be several, one for each operation
+    s->models = llm_arena_new(&s->arena, build->cap_models * sizeof *s->models);
+    return s->models != NULL ? LLM_OK : llm_build_no_memory(build);
+}
+
 static llm_status finish_providers(struct llm_build *build) {
     struct llm_snapshot *s = build->snapshot;
-    llm_status status = LLM_OK;
+    llm_status status = make_room_for_models(build);
     for (size_t i = 0; status == LLM_OK && i < s->n_providers; i++) {
         struct llm_provider *provider = &s->providers[i];
         status = llm_provider_find_keys(build, provider);
