@@ -385,15 +385,16 @@ typedef struct llm_codec {
                                  const llm_out *out);
     /* [call] May be NULL.  The head of a 2xx answer. */
     llm_status(LLM_CALL *head)(llm_job *job, const llm_head *head, const llm_out *out);
-    /* [call] A chunk of a 2xx body.  LLM_MORE (or LLM_OK): go on.  LLM_DONE: complete; the host stops reading and
+    /* [call] A chunk of a 2xx body; its slices end with this call.  LLM_MORE (or LLM_OK): go on.  LLM_DONE: complete; the host stops reading and
      * still calls end(LLM_OK) once. */
     llm_status(LLM_CALL *data)(llm_job *job, const llm_chunk *chunk, const llm_out *out);
     /* [call] The body is over.  transport: LLM_OK, or LLM_E_TRANSPORT when the connection broke before its end.
      * -> LLM_DONE, LLM_AGAIN, or an error (LLM_E_PROTOCOL for a stream that was cut). */
     llm_status(LLM_CALL *end)(llm_job *job, llm_status transport, const llm_out *out);
-    /* [call] May be NULL.  A status of 400 and above with its whole body (bounded).  `fault` is filled from status and
-     * headers; slices put into it must stay valid until close().  Return LLM_OK, or LLM_AGAIN when this status means
-     * "not ready" and encode() is to be called for the next step. */
+    /* [call] May be NULL.  A status of 400 and above with its whole body (bounded; any bytes, JSON or not).  `fault` is
+     * filled from status and headers, Retry-After too.  Slices put into it may lie in `body`, in constants or in memory of
+     * the job; the host copies them behind this call.  Return LLM_OK; or LLM_AGAIN when this status means "not ready" and
+     * encode() is to be called for the next step; or an error such as LLM_E_NOMEM: `fault` stands as far as it got. */
     llm_status(LLM_CALL *fail)(llm_job *job, const llm_head *head, const llm_bytes *body, llm_fault *fault);
 } llm_codec;
 

@@ -120,7 +120,8 @@ static int take(struct cli_args *args, const struct cli_option *option, const ch
         }
         args->value = args->argv[args->at++];
     }
-    const bool own = option >= args->table && option < args->table + args->n_table;
+    const bool own =
+        option >= args->table && option < args->table + args->n_table && strcmp(option->name, "help") != 0;
     return own ? CLI_ARG_OPTION : apply(args);
 }
 

@@ -65,9 +65,10 @@ static const char *const chat_messages[] = {
     "\"c1\",\"type\":\"function\","
     "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":\"tool\",\"tool_call_id\":"
     "\"c1\",\"content\":\"2\"}]",
-    "[{\"role\":\"developer\",\"content\":\"d\"},{\"role\":\"user\",\"name\":\"bob\",\"content\":\"x\"},{"
-    "\"role\":\"assistant\",\"content\":\"y\"},"
-    "{\"role\":\"user\",\"content\":\"z\"}]",
+    "[{\"role\":\"developer\",\"content\":\"Be "
+    "polite.\"},{\"role\":\"user\",\"name\":\"bob\",\"content\":\"Hello\"},{"
+    "\"role\":\"assistant\",\"content\":\"Good day\"},"
+    "{\"role\":\"user\",\"content\":\"Go on\"}]",
 };
 
 static const char *const image_members[] = {
@@ -134,7 +135,8 @@ static void give(struct visit *visit, const char *request) {
     const llm_str text = llm_str_from(request);
     const bool stream = is_stream(text);
     char name[160];
-    (void)snprintf(name, sizeof name, "%s %zu %.120s", visit->operation, visit->n + 1, request);
+    (void)snprintf(name, sizeof name, "%s %zu %.120s%s", visit->operation, visit->n + 1, request,
+                   strlen(request) > 120 ? "..." : "");
     v.name = llm_str_from(name);
     v.c = check_own_case(visit->check);
     v.c.operation = visit->operation;

@@ -79,7 +79,7 @@ const struct check_test check_tests[] = {
     T(32, "request-secrets", E, secrets, "secrets are named by numbers that exist",
       "use n < n_secrets, on the provider's own origin"),
     T(33, "request-unsupported", W, unsupported, "a parameter that is not sent is reported",
-      "call warn(\"param_dropped\", name)"),
+      "send it, or call out->warn() with the code param_dropped and its name"),
     T(34, "request-deterministic", E, deterministic,
       "the same request gives the same bytes, at the second attempt too",
       "use no clock, no random number, no address"),

@@ -557,8 +557,9 @@ static bool cancel_at_random(struct check *check, struct codec_vector_case *v, v
         v->c.cancel_at = 1 + (uint32_t)(check_random(check) % n);
         (void)codec_host_run(&v->c, &result);
         if (result.status != LLM_E_CANCELLED || result.breach.len > 0) {
-            check_fail(check, "%.*s: verb %u was refused, and it gives %d %.100s", LLM_FMT(v->name),
-                       v->c.cancel_at, result.status, result.breach.len > 0 ? result.breach.ptr : "");
+            check_fail(check, "%.*s: verb %u was refused, and it gives %s %.100s", LLM_FMT(v->name),
+                       v->c.cancel_at, llm_status_name(result.status),
+                       result.breach.len > 0 ? result.breach.ptr : "");
         }
         codec_result_done(&result);
     }

@@ -320,8 +320,9 @@ static bool without_memory(struct check *check, struct codec_vector_case *v, voi
         (void)codec_host_run(&c, &result);
         if ((result.status != LLM_E_NOMEM && !(i > given && result.status == status)) ||
             result.breach.len > 0) {
-            check_fail(check, "%.*s: allocation %llu fails, and it gives %d %.100s", LLM_FMT(v->name),
-                       (unsigned long long)i, result.status, result.breach.len > 0 ? result.breach.ptr : "");
+            check_fail(check, "%.*s: allocation %llu fails, and it gives %s %.100s", LLM_FMT(v->name),
+                       (unsigned long long)i, llm_status_name(result.status),
+                       result.breach.len > 0 ? result.breach.ptr : "");
         }
         codec_result_done(&result);
         if (check_memory_live() != 0 && !check_failed(check)) {

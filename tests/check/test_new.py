@@ -66,6 +66,14 @@ def main():
         t.result(not missing and not left, f"{name}: all files are there, no placeholder is left", f"{missing} {left}")
         facts = json.load(open(os.path.join(folder, "plugin.json")))
         t.result(facts["id"] == f"com.example.{name}", f"{name}: plugin.json is JSON", str(facts))
+    folder = os.path.join(top, "plain")
+    if os.path.isdir(folder):
+        with open(folder + "/plugin.json") as f:
+            text = f.read()
+        with open(folder + "/plugin.json", "w") as f:
+            f.write(text.rstrip("\n"))
+        made = run("make", cwd=folder)
+        t.result(made.returncode == 0, "a plugin.json without a line end at its end builds", made.stderr[-800:])
     if shutil.which("meson") and os.path.isdir(os.path.join(top, "plain")):
         for name in ("all_openai", "plus", "rusty"):
             folder = os.path.join(top, name)
@@ -94,6 +102,9 @@ def main():
         judged = run(CLI, "plugins", "check", "--only", "6", "--json", os.path.join(top, "rusty", "build", "rusty.so"))
         t.result('"verdict":"pass"' in judged.stdout.replace(" ", "") and "keeps the program's arguments" in judged.stdout,
                  "test 6 knows what Rust's std runs when it is loaded", judged.stdout)
+    made = run(CLI, "plugins", "new", "helped", "--help", cwd=top)
+    t.result(made.returncode == 0 and "--operation" in made.stdout and not os.path.exists(top + "/helped"), "plugins new --help makes nothing",
+             made.stdout + made.stderr)
     for options, text in ((["Bad-Name"], "needs a name"), (["x", "--lang", "cobol"], "--lang is"), (["x", "--lang", "python"], "custom.so"),
                           (["x", "--operation", "dance"], "--operation is"), (["x", "--lang", "rust", "--operation", "speech"], "in Rust has"),
                           ([], "needs a name"), (["plain", "--no-build"], "cannot make plain")):
