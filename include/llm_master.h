@@ -24,7 +24,9 @@
  * llm_response_free().  All *_free functions accept NULL.
  *
  * The library starts no thread (but for plugins that block, the ledger and llm_master_watch()), installs no signal handler, changes no locale, writes to no
- * descriptor of the host.  Structs that begin with `size` grow at their end: start them with their *_INIT.
+ * descriptor of the host.  Structs that begin with `size` grow at their end: start them with their *_INIT, or with zeros and size = sizeof.
+ *
+ * TEXT is UTF-8 with a length.  A llm_str whose ptr is NULL is absent.  Only a `const char *` ends with a NUL.
  */
 #ifndef LLM_MASTER_H
 #define LLM_MASTER_H
@@ -247,7 +249,7 @@ typedef struct llm_master_options {
  * A plugin or a provider file that is refused is not an error: see llm_master_describe("plugins"). */
 LLM_API llm_status llm_master_new(const llm_master_options *options, llm_master **ret_master, llm_error *err);
 
-/* No call, loop or response of it may be left but responses.  Rows of the ledger that wait are written, within 5 s; those that cannot
+/* [any] Once: no other function may use the master then, and no call or loop of it may be left; responses may.  Rows of the ledger that wait are written, within 5 s; those that cannot
  * be are lost, and the log says how many. */
 LLM_API void llm_master_free(llm_master *master);
 
@@ -403,8 +405,9 @@ typedef struct llm_event {
  * cancel and free any call, its own too. */
 typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *event);
 
-#define LLM_QUERY_STREAM 1u        /* ask the provider for a stream */
-#define LLM_QUERY_COLLECT 2u       /* keep the content for llm_call_response(); llm_query() always does */
+#define LLM_QUERY_STREAM 1u /* ask the provider for a stream */
+#define LLM_QUERY_COLLECT                                                                                    \
+    2u /* keep the content for llm_call_response(); llm_query() always does.  Usage, cost, times are kept anyway */
 #define LLM_QUERY_RAW 4u           /* keep (and give as events) the provider's answer as it came */
 #define LLM_QUERY_BORROW 8u        /* body and attachments stay valid until the end event: do not copy them */
 #define LLM_QUERY_NO_WAIT 16u      /* refuse at once (LLM_E_LIMIT) instead of waiting for a limit */
@@ -470,8 +473,10 @@ LLM_API llm_status llm_fetch(llm_master *master, const llm_response *from, const
 typedef struct llm_loop_options {
     uint32_t size;
     uint32_t reserved;
-    /* Host's own event loop; both or none.  watch: tell me when fd is ready for `events` (LLM_LOOP_*; 0: stop watching).
-     * timer: call llm_loop_ready(loop, -1, 0) after that many ms (-1: never); it replaces the one before. */
+    /* Host's own event loop; both or none.  watch: tell me when fd is ready for `events` (LLM_LOOP_*; 0: stop watching), as long
+     * as it is (level-triggered); an error or a hang-up counts as ready.  The fd may be a new one or one watched before, with
+     * other events; it is still open when 0 is said.
+     * timer: call llm_loop_ready(loop, -1, 0) after that many ms (0: soon; -1: never); it replaces the one before. */
     void (*watch)(void *ctx, int fd, int events);
     void (*timer)(void *ctx, int64_t after_ms);
     void *ctx;
@@ -498,6 +503,7 @@ LLM_API int llm_loop_ready(llm_loop *loop, int fd, int events);
 LLM_API void llm_loop_wake(llm_loop *loop);
 
 /* [loop] Begin a call.  Events come later, from llm_loop_run(), llm_loop_ready() or llm_call_next(), never from in here.
+ * args and what it points to may go when this returns (but see LLM_QUERY_BORROW); ctx is yours.
  * Errors as llm_query's that are known before anything is sent; then no event will come.  Free with llm_call_free(). */
 LLM_API llm_status llm_call_start(llm_loop *loop, const llm_query_args *args, llm_call **ret_call,
                                   llm_error *err);
@@ -512,7 +518,9 @@ LLM_API void llm_call_cancel(llm_call *call);
 /* [loop] Cancels it (without events) when it is not ended. */
 LLM_API void llm_call_free(llm_call *call);
 
-/* [loop] What came of it so far; after the end event all of it.  The caller's: llm_response_free().  Survives the call. */
+/* [loop] What came of it so far; from the end event on (also inside its callback) all of it: usage, cost, times; content with
+ * LLM_QUERY_COLLECT.  It is the one that the call fills: before the end event read it on the loop's thread only.  Always
+ * LLM_OK.  The caller's: llm_response_free().  Survives the call. */
 LLM_API llm_status llm_call_response(llm_call *call, llm_response **ret_response);
 
 /* ---- the response --------------------------------------------------------------------------------------- */
