@@ -221,7 +221,8 @@ static bool judge_dropped(struct check *check, struct codec_vector_case *v, void
         }
         told = told || (body.len > 0 && holds_a_string_of(body, it.value)); // under another name
         if (!told) {
-            check_fail(check, "%.*s: nothing of \"%.*s\" is sent, and no warning names it", LLM_FMT(v->name), LLM_FMT(name));
+            check_fail(check, "%.*s: nothing of \"%.*s\" is sent, and no warning names it", LLM_FMT(v->name),
+                       LLM_FMT(name));
         }
     }
     codec_result_done(&result);
