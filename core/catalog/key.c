@@ -283,13 +283,14 @@ size_t llm_snapshot_redact(struct llm_snapshot *snapshot, char *text, size_t len
     }
     for (size_t i = 0; i < snapshot->n_providers; i++) {
         const struct llm_provider *provider = &snapshot->providers[i];
-        if (provider->plugin == NULL) {
-            continue;
+        pthread_mutex_t *lock = provider->plugin != NULL ? &provider->plugin->control : NULL;
+        if (lock != NULL) { // a first call may be adding what a command gave
+            (void)pthread_mutex_lock(lock);
         }
-        (void)pthread_mutex_lock(
-            &provider->plugin->control); // a first call may be adding what a command gave
         changed += llm_provider_redact(provider, text, len);
-        (void)pthread_mutex_unlock(&provider->plugin->control);
+        if (lock != NULL) {
+            (void)pthread_mutex_unlock(lock);
+        }
     }
     return changed;
 }

@@ -21,7 +21,7 @@ start_sim
 settings '{"base_urls": {"acme": "'"$url"'/v1"}}'
 
 run query -m acme-1 hello
-exits 'before it is there' 1 'no model "acme-1"; *'
+exits 'before it is there' 1 'no model "acme-1"*'
 mv "$work/acme.so" "$plugins/"
 run plugins list
 fits 'it is found' grep -q 'com.acme' "$out"
