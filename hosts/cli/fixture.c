@@ -201,17 +201,17 @@ static bool is_own(const char *name) {
            strncmp(name, "response.", 9) == 0 || strspn(name, "0123456789") == strlen(name);
 }
 
-// Remove a folder of ours, two levels deep.  keep (nullable): files that are not ours go there.
-static void remove_folder(const char *folder, const char *keep, unsigned depth) {
+// Remove a folder of ours, two levels deep.  rest (nullable): files that are not ours go there.
+static void remove_folder(const char *gone, const char *rest, unsigned depth) {
     struct dirent **entries = NULL;
-    const int n = scandir(folder, &entries, is_entry, alphasort);
+    const int n = scandir(gone, &entries, is_entry, alphasort);
     for (int i = 0; i < n; i++) {
         struct host_text from = {0}, to = {0};
         const char *name = entries[i]->d_name;
-        if (join(&from, folder, name)) {
-            if (keep != NULL && !is_own(name) && join(&to, keep, name)) {
+        if (join(&from, gone, name)) {
+            if (rest != NULL && !is_own(name) && join(&to, rest, name)) {
                 (void)rename(from.ptr, to.ptr);
-            } else if (unlink(from.ptr) != 0 && depth == 0 && (keep == NULL || is_own(name))) {
+            } else if (unlink(from.ptr) != 0 && depth == 0 && (rest == NULL || is_own(name))) {
                 remove_folder(from.ptr, NULL, depth + 1);
             }
         }
@@ -220,7 +220,7 @@ static void remove_folder(const char *folder, const char *keep, unsigned depth) 
         free(entries[i]);
     }
     free(entries);
-    (void)rmdir(folder);
+    (void)rmdir(gone);
 }
 
 // Some file systems know no rename that replaces nothing.

@@ -190,8 +190,10 @@ static llm_status load_steps(struct recording *recording, const char *folder, ll
     llm_str below;
     for (uint64_t n = 2; (below = step_folder(&recording->pool, folder, n)).ptr != NULL; n++) {
         struct recording *step = calloc(1, sizeof *step);
-        const llm_status status =
-            step != NULL ? load_one(step, below.ptr, err) : host_fail(err, LLM_E_NOMEM, "out of memory");
+        if (step == NULL) {
+            return host_fail(err, LLM_E_NOMEM, "out of memory");
+        }
+        const llm_status status = load_one(step, below.ptr, err);
         if (status != LLM_OK) {
             free(step);
             return status;

@@ -27,6 +27,8 @@ static const struct {
 } meanings[] = {
     {"not_enough_credits", LLM_E_QUOTA},
     {"not enough credits", LLM_E_QUOTA},
+    {"insufficient permission", LLM_E_PERMISSION},
+    {"insufficient_permission", LLM_E_PERMISSION},
     {"insufficient", LLM_E_QUOTA},
     {"not enough units", LLM_E_QUOTA},
     {"nsfw", LLM_E_CONTENT_FILTER},
@@ -277,6 +279,15 @@ static llm_status give_usage(llm_str credits, int64_t images, const llm_out *out
     return has_cost || images >= 0 ? out->usage(out->ctx, &counts) : LLM_OK;
 }
 
+// A 2xx that says that it is a failure.
+static int is_failure(const struct recraft_operation *op, llm_str doc) {
+    const llm_str error = llm_json_get(doc, "error");
+    const char type = llm_json_type(error);
+    return type == '{' || (type == '"' && !llm_json_is(error, "")) ||
+           (op->answer != ANSWER_JSON && llm_json_get(doc, "code").ptr != NULL &&
+            llm_json_get(doc, "message").ptr != NULL);
+}
+
 llm_status recraft_answer_read(llm_job *job, llm_bytes body, const llm_out *out) {
     const struct recraft_operation *op = job->operation;
     const llm_str text = {(const char *)body.ptr, body.len};
@@ -289,8 +300,7 @@ llm_status recraft_answer_read(llm_job *job, llm_bytes body, const llm_out *out)
         return broken(out, "the answer is no JSON object");
     }
     const llm_str doc = llm_json_value(text);
-    if (op->answer != ANSWER_JSON && llm_json_get(doc, "code").ptr != NULL &&
-        llm_json_get(doc, "message").ptr != NULL) {
+    if (is_failure(op, doc)) {
         llm_fault fault = {.size = sizeof fault, .code = LLM_E_SERVER, .http_status = 200};
         recraft_fault_read(job, doc, &fault);
         return fail(out, &fault);

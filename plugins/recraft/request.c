@@ -270,6 +270,21 @@ static int is_list_name(llm_str name) {
     return 0;
 }
 
+// One more item; the list is begun with the first.
+static void begin_item(struct body *b, const char *name, int *begun) {
+    if (!*begun) {
+        llm_json_name(&b->json, name);
+        llm_json_array(&b->json);
+        *begun = 1;
+    }
+}
+
+static void write_item(struct body *b, const char *name, llm_str item, int *begun) {
+    const llm_str address = recraft_image_address(item);
+    begin_item(b, name, begun);
+    llm_json_raw(&b->json, address.ptr != NULL ? address : item);
+}
+
 static void write_list(struct body *b, const char *name) {
     const llm_job_args *args = b->job->args;
     const char *const names[] = {name, list_names[0], list_names[1]};
@@ -277,25 +292,16 @@ static void write_list(struct body *b, const char *name) {
 
     for (size_t i = 0; i < 3; i++) {
         const llm_str list = recraft_field(args, names[i]);
-        if (llm_json_type(list) != '[') {
+        if (list.ptr != NULL && llm_json_type(list) != '[') { // one, without a list around it
+            write_item(b, name, list, &begun);
             continue;
         }
         for (llm_json_iter it = llm_json_begin(list); llm_json_next(&it);) {
-            const llm_str address = recraft_image_address(it.value);
-            if (!begun) {
-                llm_json_name(&b->json, name);
-                llm_json_array(&b->json);
-                begun = 1;
-            }
-            llm_json_raw(&b->json, address.ptr != NULL ? address : it.value);
+            write_item(b, name, it.value, &begun);
         }
     }
     for (uint32_t i = 0; i < args->n_attachments; i++) {
-        if (!begun) {
-            llm_json_name(&b->json, name);
-            llm_json_array(&b->json);
-            begun = 1;
-        }
+        begin_item(b, name, &begun);
         write_attachment(b, i);
     }
     if (begun) {
