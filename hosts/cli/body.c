@@ -168,6 +168,28 @@ int cli_attachments_add(struct cli_attachments *attachments, const struct cli_ar
     return status;
 }
 
+int cli_attachments_add_file(struct cli_attachments *attachments, const struct cli_args *args) {
+    if (is_url(args->value)) {
+        return cli_usage(args->cli, args, "-a takes a file here; a URL is a member of the request: %.64s",
+                         args->value);
+    }
+    return cli_attachments_add(attachments, args);
+}
+
+void cli_attachments_put(const struct cli_attachments *attachments, llm_attachment *list,
+                         llm_query_args *args) {
+    for (size_t i = 0; i < attachments->n; i++) {
+        const struct cli_attachment *from = &attachments->list[i];
+        list[i] = (llm_attachment){
+            .data = {(const uint8_t *)from->data.ptr, from->data.len},
+            .mime = host_str(from->mime),
+            .name = host_str(from->name),
+        };
+    }
+    args->attachments = attachments->n > 0 ? list : NULL;
+    args->n_attachments = attachments->n;
+}
+
 void cli_attachments_done(struct cli_attachments *attachments) {
     for (size_t i = 0; i < attachments->n; i++) {
         host_text_done(&attachments->list[i].data);

@@ -38,6 +38,11 @@ struct cli_attachments {
 // Read one.  CLI_OK, or the exit status after saying why.
 int cli_attachments_add(struct cli_attachments *attachments, const struct cli_args *args);
 void cli_attachments_done(struct cli_attachments *attachments);
+// The same, of files alone: these travel beside the body (a URL is a member of it).
+int cli_attachments_add_file(struct cli_attachments *attachments, const struct cli_args *args);
+// Beside the body of args; list has CLI_MAX_ATTACHMENTS places and lives as long as args.
+void cli_attachments_put(const struct cli_attachments *attachments, llm_attachment *list,
+                         llm_query_args *args);
 // As parts of a chat message's content: image_url, input_audio, file, or text for text files.
 void cli_attachments_write(const struct cli_attachments *attachments, llm_json_writer *w);
 

@@ -40,7 +40,7 @@ static int read_option(struct image *image, struct cli_args *args) {
     } else if (cli_is(args, "param")) {
         return cli_params_add(&image->params, args);
     } else if (cli_is(args, "attach")) {
-        return cli_attachments_add(&image->attachments, args);
+        return cli_attachments_add_file(&image->attachments, args);
     } else if (cli_is(args, "output")) {
         image->output = args->value;
     } else if (cli_is(args, "force")) {
@@ -100,25 +100,6 @@ static bool write_body(struct image *image) {
     cli_params_write(&image->params, &w);
     llm_json_object_end(&w);
     return w.status == LLM_OK && !image->body.failed;
-}
-
-// Pictures of files travel beside the body; URLs in it.
-static int add_pictures(struct image *image, struct cli *cli, llm_attachment *list, size_t *ret_n) {
-    *ret_n = 0;
-    for (size_t i = 0; i < image->attachments.n; i++) {
-        const struct cli_attachment *from = &image->attachments.list[i];
-        if (from->is_url) {
-            cli_say(cli, "image", "-a takes a file here; give a URL with -p, such as -p image_url=%.64s",
-                    from->source);
-            return CLI_USAGE;
-        }
-        list[(*ret_n)++] = (llm_attachment){
-            .data = {(const uint8_t *)from->data.ptr, from->data.len},
-            .mime = host_str(from->mime),
-            .name = host_str(from->name),
-        };
-    }
-    return CLI_OK;
 }
 
 static void print_saved(struct cli *cli, const char *path, llm_str data) {
@@ -238,18 +219,14 @@ static int ask(struct image *image, struct cli *cli) {
     llm_attachment pictures[CLI_MAX_ATTACHMENTS];
     struct cli_call call = {
         .cli = cli, .json = image->json, .show_text = !image->json, .show_progress = true};
-    int status = add_pictures(image, cli, pictures, &call.args.n_attachments);
-    if (status != CLI_OK) {
-        return status;
-    }
     call.args.size = LLM_QUERY_INIT;
     call.args.operation = image->operation;
     call.args.model = image->model;
     call.args.body = host_text_str(&image->body);
-    call.args.attachments = call.args.n_attachments > 0 ? pictures : NULL;
+    cli_attachments_put(&image->attachments, pictures, &call.args);
     call.say_model = image->model == NULL;
     cli_wishes_put(&image->wishes, &call.args);
-    status = cli_call_run(&call);
+    int status = cli_call_run(&call);
     status = status == CLI_OK ? finish(image, &call) : status;
     cli_call_done(&call);
     return status;

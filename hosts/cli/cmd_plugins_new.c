@@ -276,12 +276,9 @@ static void add_example(const struct scaffold *s, struct host_text *to) {
         fill(s, host_str(op->example), to);
         return;
     }
-    if ((op->flags & NEEDS_FORM) != 0) { // no command sends it a file
-        host_text_text(to, "# then, from a program: llm_query_args.attachments, include/llm_master.h");
-        return;
-    }
     host_text_text(to, "llm-master request --provider ");
     host_text_text(to, s->name);
+    host_text_text(to, (op->flags & NEEDS_FORM) != 0 ? " --attach FILE" : "");
     host_text_text(to, " ");
     host_text_text(to, op->name);
     host_text_text(to, " request.json");

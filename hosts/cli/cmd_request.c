@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "body.h"
 #include "call.h"
 #include "wishes.h"
 
@@ -6,6 +7,7 @@ static const struct cli_option options[] = {
     {'m', "model", "MODEL", "instead of the body's \"model\""},
     {0, "provider", "NAME", "instead of the one that the model leads to"},
     {0, "format", "F", "the format of the body, such as openai.chat"},
+    {'a', "attach", "FILE", "bytes beside the body, such as the sound of a transcription; may be repeated"},
     {0, "raw", NULL, "the provider's answer too, as it came, under \"raw\""},
     CLI_WISHES,
 };
@@ -14,6 +16,7 @@ struct request {
     const char *model, *provider, *format, *operation, *file;
     bool raw;
     struct host_text body;
+    struct cli_attachments attachments;
     struct cli_wishes wishes;
 };
 
@@ -46,8 +49,10 @@ static int read_args(struct request *request, struct cli_args *args) {
             request->provider = args->value;
         } else if (cli_is(args, "format")) {
             request->format = args->value;
-        } else {
+        } else if (cli_is(args, "raw")) {
             request->raw = true;
+        } else if ((status = cli_attachments_add_file(&request->attachments, args)) != CLI_OK) {
+            return status;
         }
     }
     if (request->operation == NULL) {
@@ -82,6 +87,7 @@ static int read_body(struct request *request, struct cli *cli) {
 
 static int ask(struct request *request, struct cli *cli) {
     struct cli_call call = {.cli = cli, .json = true, .show_progress = true};
+    llm_attachment files[CLI_MAX_ATTACHMENTS];
     struct host_text json = {0};
     int stream = 0;
     llm_json_bool(llm_json_get(llm_json_value(host_text_str(&request->body)), "stream"), &stream);
@@ -92,6 +98,7 @@ static int ask(struct request *request, struct cli *cli) {
     call.args.format = request->format;
     call.args.body = llm_json_value(host_text_str(&request->body));
     call.args.flags = (stream ? LLM_QUERY_STREAM : 0) | (request->raw ? LLM_QUERY_RAW : 0);
+    cli_attachments_put(&request->attachments, files, &call.args);
     cli_wishes_put(&request->wishes, &call.args);
     const int status = cli_call_run(&call);
     if (status == CLI_OK && cli_call_json(&call, NULL, 0, &json)) {
@@ -109,6 +116,7 @@ static int run(struct cli *cli, struct cli_args *args) {
     status = status == CLI_OK ? read_body(&request, cli) : status;
     status = status == CLI_OK ? cli_open(cli, true) : status;
     status = status == CLI_OK ? ask(&request, cli) : status;
+    cli_attachments_done(&request.attachments);
     host_text_done(&request.body);
     return status;
 }

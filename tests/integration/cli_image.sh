@@ -44,6 +44,12 @@ like 'facts' "$(cat "$err")" 'recraftv3 via recraft | 2 images | $0.08 | [0-9].[
 run image -m gpt-image-1 -o edited.png -a image-1.png 'make it blue'
 is 'a picture is changed' "$status $(cat "$out")" '0 edited.png  32x32  3172 bytes'
 fits 'it travels with the request, as a form' grep -q '"path":"/v1/images/edits".*"multipart/form-data; boundary=.*"body_base64"' "$log"
+printf '{"model": "gpt-image-1", "prompt": "make it red"}' >edit.json
+run request -a image-1.png image.edit edit.json
+is 'the same by a body of one'"'"'s own' "$status $(member /blobs/0/mime)" '0 image/png'
+is 'as a form again' "$(grep -c '"path":"/v1/images/edits".*"multipart/form-data; boundary=.*"body_base64"' "$log")" 2
+run request -a https://example.org/x.png image.edit edit.json
+exits 'here a URL is no file either' 2 'request: -a takes a file here; *'
 run query -m recraftv3 -p n=2 'a red car'
 is 'a picture as the answer to a question' "$status $(grep -c "^$url/sim/blob/[0-9]*.png$" "$out")" '0 2'
 run image -m darkroom-35mm -p n=2 -o print.png 'a cat'

@@ -54,7 +54,7 @@ _llm_master() {
     query) options='--model --system --param --attach --schema --json --no-stream --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     image) options='--model --param --attach --output --force --operation --json --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     embed) options='--model --param --json --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
-    request) options='--model --provider --format --raw --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
+    request) options='--model --provider --format --attach --raw --tag --fallback --no-fallback --max-attempts --hedge-ms' ;;
     models) options='--provider --all --json --dry-run --strict --as-of update' ;;
     keys) options='--provider --json' ;;
     providers | limits | doctor) options='--json' ;;

@@ -66,7 +66,7 @@ complete -c llm-master -n $none -a doctor -d 'what is found, what is wrong, what
 complete -c llm-master -n '__llm_master_is query image embed request' -s m -l model -x -a '(__llm_master_models)' -d 'which model'
 complete -c llm-master -n '__llm_master_is query image embed' -s p -l param -x -d 'a member of the request, NAME=VALUE'
 complete -c llm-master -n '__llm_master_is query image embed models providers keys plugins limits usage config doctor' -l json -d JSON
-complete -c llm-master -n '__llm_master_is query image' -s a -l attach -r -F -d 'something to look at'
+complete -c llm-master -n '__llm_master_is query image request' -s a -l attach -r -F -d 'something to look at'
 complete -c llm-master -n '__llm_master_is query image embed request usage' -l tag -x -d 'who asks'
 complete -c llm-master -n '__llm_master_is query image embed request' -l fallback -x -a '(__llm_master_models)' -d 'a model to ask when this one fails'
 complete -c llm-master -n '__llm_master_is query image embed request' -l no-fallback -d 'no other model or provider'
