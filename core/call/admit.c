@@ -93,7 +93,7 @@ static bool writes_tokens(llm_str operation) {
     return true;
 }
 
-// Output tokens: what the request allows, else the model's maximum or admission.output_tokens, whichever is less; for each choice.
+// Output tokens: what the request allows (the most of its members: who knows which one the provider obeys), else the model's maximum or admission.output_tokens, whichever is less; for each choice.
 static int64_t output_tokens(const struct llm_call *call) {
     static const char *const names[] = {"max_completion_tokens", "max_tokens", "max_output_tokens"};
     const struct llm_model *model = call->route.model;
@@ -101,8 +101,9 @@ static int64_t output_tokens(const struct llm_call *call) {
     if (!writes_tokens(call->job_args.operation)) {
         return 0;
     }
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && tokens < 0; i++) {
-        tokens = number_of(call, names[i], TOKENS_MAX, -1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const int64_t allowed = number_of(call, names[i], TOKENS_MAX, -1);
+        tokens = allowed > tokens ? allowed : tokens;
     }
     if (tokens < 0) {
         tokens = call->snapshot->settings.limits.output_tokens;

@@ -362,6 +362,9 @@ static const struct {
     {"{\"limits\":[{\"tokens_per_minute\":1000}]}", "acme-free", NULL,
      "{\"max_tokens\":300,\"n\":4,\"messages\":[]}", 0, "the call may take 1213 tokens, more than", -1},
     {"{\"limits\":[{\"tokens_per_minute\":1000}]}", "acme-free", NULL,
+     "{\"max_completion_tokens\":1,\"max_tokens\":1200,\"messages\":[]}", 0, "the call may take 12",
+     -1}, // the larger one, whichever the provider obeys
+    {"{\"limits\":[{\"tokens_per_minute\":1000}]}", "acme-free", NULL,
      "{\"max_completion_tokens\":300,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", 5, NULL, -1},
     {"{}", "acme-slow", NULL, NULL, 2,
      "the limit of 2 requests per minute for provider \"acme\", model \"acme-slow\" (each), here key "
