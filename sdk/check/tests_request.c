@@ -191,7 +191,8 @@ static bool holds_a_string_of(llm_str body, llm_str value) {
         }
         i = end;
     }
-    return !any && llm_json_type(value) != '"';
+    return !any &&
+           (llm_json_type(value) != '"' || value.len <= 3); // "" and "x" are too short to be found again
 }
 
 // Is the member neither sent nor warned about?
