@@ -249,8 +249,8 @@ typedef struct llm_master_options {
  * A plugin or a provider file that is refused is not an error: see llm_master_describe("plugins"). */
 LLM_API llm_status llm_master_new(const llm_master_options *options, llm_master **ret_master, llm_error *err);
 
-/* [any] Once: no other function may use the master then, and no call or loop of it may be left; responses may.  Rows of the ledger that wait are written, within 5 s; those that cannot
- * be are lost, and the log says how many. */
+/* [any] Once: no other function may use the master then, and no call or loop of it may be left; responses may.  Rows of the
+ * ledger that wait are written, within 5 s; those that cannot be are lost, and the log says how many. */
 LLM_API void llm_master_free(llm_master *master);
 
 /* [any] Read everything again; calls under way finish on what they began with, and what was counted stays.  On failure nothing changes.
@@ -405,9 +405,8 @@ typedef struct llm_event {
  * cancel and free any call, its own too. */
 typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *event);
 
-#define LLM_QUERY_STREAM 1u /* ask the provider for a stream */
-#define LLM_QUERY_COLLECT                                                                                    \
-    2u /* keep the content for llm_call_response(); llm_query() always does.  Usage, cost, times are kept anyway */
+#define LLM_QUERY_STREAM 1u        /* ask the provider for a stream */
+#define LLM_QUERY_COLLECT 2u       /* keep the content too for llm_call_response(); llm_query() always does */
 #define LLM_QUERY_RAW 4u           /* keep (and give as events) the provider's answer as it came */
 #define LLM_QUERY_BORROW 8u        /* body and attachments stay valid until the end event: do not copy them */
 #define LLM_QUERY_NO_WAIT 16u      /* refuse at once (LLM_E_LIMIT) instead of waiting for a limit */
@@ -417,8 +416,8 @@ typedef llm_status (*llm_event_fn)(void *ctx, llm_call *call, const llm_event *e
 #define LLM_QUERY_ACKNOWLEDGE 256u /* the end event waits until the ledger's row is safe */
 #define LLM_QUERY_DEBUG 512u       /* keep a record of each exchange for llm_response_json(): "debug" */
 #define LLM_QUERY_DEBUG_BODIES 1024u /* with LLM_QUERY_DEBUG: the begin of each body too, keys left out */
+#define LLM_QUERY_NO_CACHE 2048u     /* neither give nor keep, also where the settings enable the cache */
 #define LLM_QUERY_EXCHANGES 4096u /* keep each exchange whole, keys left out, for llm_response_exchange() */
-#define LLM_QUERY_NO_CACHE 2048u  /* neither give nor keep, also where the settings enable the cache */
 
 typedef struct llm_query_args {
     uint32_t size;
