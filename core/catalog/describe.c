@@ -415,6 +415,13 @@ static llm_status check_filter(struct llm_snapshot *s, const struct subject *sub
         nearest = distance < nearest_distance ? name : nearest;
         nearest_distance = distance < nearest_distance ? distance : nearest_distance;
     }
+    for (size_t i = 0; i < s->n_providers && subject->filter == BY_PLUGIN; i++) {
+        if (llm_str_eq(s->providers[i].name, filter)) {
+            return llm_fail(err, LLM_E_NOT_FOUND,
+                            "no plugin \"%.*s\": that is a provider, of the plugin %.*s", LLM_FMT(filter),
+                            LLM_FMT(s->providers[i].plugin_name));
+        }
+    }
     return llm_fail(err, LLM_E_NOT_FOUND, "no %s \"%.*s\"%s%.*s",
                     subject->filter == BY_PROVIDER ? "provider" : "plugin", LLM_FMT(filter),
                     nearest.ptr != NULL ? "; nearest: " : "", LLM_FMT(nearest));

@@ -59,7 +59,25 @@ static const struct cli_command *find(struct cli *cli, const char *name) {
     return NULL;
 }
 
+// help [COMMAND]
+static int help_asked(struct cli *cli, struct cli_args *args) {
+    args->at++;
+    if (args->at == args->argc) {
+        help();
+        return CLI_OK;
+    }
+    const struct cli_command *command = find(cli, args->argv[args->at]);
+    if (command == NULL) {
+        return CLI_USAGE;
+    }
+    help_command(command);
+    return CLI_OK;
+}
+
 static int run_command(struct cli *cli, struct cli_args *args) {
+    if (strcmp(args->value, "help") == 0) {
+        return help_asked(cli, args);
+    }
     const struct cli_command *command = find(cli, args->value);
     if (command == NULL) {
         return CLI_USAGE;

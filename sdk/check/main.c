@@ -207,16 +207,30 @@ static void show(const struct arguments *a, const struct check_result *r) {
     (void)fflush(stdout);
 }
 
+// The n results up to this one, all skipped; the same reason for many is told once.
+static void show_skips(const struct arguments *a, const struct check_result *last, size_t n) {
+    if (n > 2 && !a->quiet) {
+        (void)printf("%-5s %2d to %d: %s\n", words[CHECK_SKIP], last[-(ptrdiff_t)n + 1].test->number,
+                     last->test->number, last->text);
+        return;
+    }
+    for (; n > 0; n--) {
+        show(a, last - (n - 1));
+    }
+}
+
 static void show_json(const struct arguments *a, const struct check_result *results, size_t n,
                       const size_t *counts, const char *verdict) {
     static const char *const names[] = {"pass", "warning", "fail", "skipped", "untested"};
     struct llm_buf buf = {.max = LLM_MAX_RESPONSE_BYTES};
+    char abi[24];
+    (void)snprintf(abi, sizeof abi, "%u.%u", LLM_ABI_MAJOR, LLM_ABI_MINOR);
     llm_json_writer w = llm_json_writer_to(llm_buf_sink, &buf);
     llm_json_object(&w);
     llm_json_name(&w, "file");
     llm_json_cstring(&w, a->options.file);
     llm_json_name(&w, "abi");
-    llm_json_cstring(&w, "1.0");
+    llm_json_cstring(&w, abi);
     llm_json_name(&w, "seed");
     llm_json_integer(&w, (int64_t)(a->options.seed & INT64_MAX));
     llm_json_name(&w, "verdict");
@@ -264,16 +278,26 @@ static bool is_wanted(const struct arguments *a, const struct check_test *t) {
 
 static int run_all(const struct arguments *a) {
     static struct check_result results[128];
-    size_t n = 0, counts[5] = {0};
+    size_t n = 0, skips = 0, counts[5] = {0}; // skips: the last ones, not shown yet
     for (const struct check_test *t = check_tests; t->id != NULL; t++) {
         if (is_wanted(a, t)) {
             check_run(&a->options, t, &results[n]);
             counts[results[n].verdict]++;
-            if (!a->json) {
+            const bool skipped = results[n].verdict == CHECK_SKIP;
+            if (skips > 0 && (!skipped || strcmp(results[n].text, results[n - 1].text) != 0)) {
+                show_skips(a, &results[n - 1], skips);
+                skips = 0;
+            }
+            if (skipped && !a->json) {
+                skips++;
+            } else if (!a->json) {
                 show(a, &results[n]);
             }
             n++;
         }
+    }
+    if (skips > 0) {
+        show_skips(a, &results[n - 1], skips);
     }
     const int status = counts[CHECK_FAIL] > 0 ? 1 : counts[CHECK_UNTESTED] > 0 ? 2 : 0;
     const char *const verdicts[] = {"conforms", "does not conform", "could not be tested whole"};

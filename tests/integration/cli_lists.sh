@@ -92,6 +92,8 @@ run plugins show recraft
 is 'plugins: one' "$status $(grep '^id=' "$out")" '0 id=org.llm-master.recraft'
 run plugins show recraft --json
 is 'plugins: one, as JSON' "$status $(member /0/file)" '0 recraft.so'
+run plugins show openai
+exits 'a provider is no plugin' 1 'no plugin "openai": that is a provider, of the plugin openai_compat'
 run plugins show recrft
 exits 'plugins: one that is nearly there' 1 'no plugin "recrft"; nearest: recraft'
 run plugins list --json

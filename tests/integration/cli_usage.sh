@@ -15,6 +15,12 @@ for command in query image embed request models providers keys plugins replay si
     like "$command --help" "$status $(head -1 "$out")" "0 usage: llm-master $command *"
 done
 
+run help
+like 'help as a command' "$status $(head -1 "$out")" '0 usage: llm-master \[OPTION\]*'
+run help query
+like 'help of a command' "$status $(head -1 "$out")" '0 usage: llm-master query *'
+run help qurey
+exits 'help of no command' 2 'there is no command "qurey"; did you mean query*'
 run
 exits 'no command' 2 'no command is given; see llm-master --help'
 run qury
