@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "llm_json.h"
 
 // Shorter ones are not looked for: a two-letter "key" would blank out half of every message.
 #define REDACT_BYTES_MIN 4u
@@ -100,18 +101,65 @@ static size_t match_escape(const char *text, size_t len, char c) {
     return n > 0 && n < len && text[n] == c ? n + 1 : 0;
 }
 
-static size_t match_escaped(const struct llm_secret *secret, const char *text, size_t len) {
-    size_t at = 0;
-    for (size_t i = 0; i < secret->len; i++) {
+// "\\uXXXX" behind any number of backslashes; gives how many bytes that is, or 0.
+static size_t match_unit(const char *text, size_t len, unsigned unit) {
+    size_t n = 0;
+    while (n < len && n < REDACT_BACKSLASHES_MAX && text[n] == '\\') {
+        n++;
+    }
+    const bool is_unit = n > 0 && len - n >= 5 && text[n] == 'u' && is_hex(text + n + 1, (char)(unit >> 8)) &&
+                         is_hex(text + n + 3, (char)(unit & 0xff));
+    return is_unit ? n + 5 : 0;
+}
+
+// One UTF-8 character of several bytes as \uXXXX, or as two of them.  *ret_used: how many bytes of the secret it has.
+static size_t match_character(const char *text, size_t len, llm_str rest, size_t *ret_used) {
+    int valid = 0;
+    const size_t used = llm_json_utf8_len(rest.ptr, rest.len, &valid);
+    if (valid == 0 || used < 2) {
+        return 0;
+    }
+    unsigned c = (unsigned char)rest.ptr[0] & (0x7fu >> used);
+    for (size_t i = 1; i < used; i++) {
+        c = c << 6 | ((unsigned char)rest.ptr[i] & 0x3f);
+    }
+    *ret_used = used;
+    if (c < 0x10000) {
+        return match_unit(text, len, c);
+    }
+    const size_t high = match_unit(text, len, 0xd800 + ((c - 0x10000) >> 10));
+    const size_t low = high > 0 ? match_unit(text + high, len - high, 0xdc00 + (c & 0x3ff)) : 0;
+    return low > 0 ? high + low : 0;
+}
+
+// times: how often the text was written for a URL, which tells what "%2525" is where the secret has a '%'; 0 takes its backslashes
+// for themselves too.
+static size_t match_spelled(const struct llm_secret *secret, const char *text, size_t len, unsigned times) {
+    size_t at = 0, used;
+    for (size_t i = 0; i < secret->len; i += used) {
         const char c = secret->bytes[i];
         const bool plain = at < len && (text[at] == c || (text[at] == '+' && c == ' '));
-        const size_t n = plain ? 1 : match_escape(text + at, len - at, c);
+        size_t n = plain && times == 0 ? 0 : match_escape(text + at, len - at, c);
+        n = n == 5 && c == '%' && times == 1 ? 3 : n;
+        n = n == 0 && plain ? 1 : n;
+        used = 1;
+        if (n == 0 && (unsigned char)c >= 0x80) {
+            n = match_character(text + at, len - at, (llm_str){secret->bytes + i, secret->len - i}, &used);
+        }
         if (n == 0) {
             return 0;
         }
         at += n;
     }
     return at;
+}
+
+static size_t match_escaped(const struct llm_secret *secret, bool is_plain, const char *text, size_t len) {
+    size_t n = 0;
+    for (unsigned times = 0; n == 0 && times <= (is_plain ? 0 : 2); times++) {
+        n = match_spelled(secret, text, len, times);
+    }
+    return n;
 }
 
 static size_t match_hex(const struct llm_secret *secret, const char *text, size_t len) {
@@ -168,6 +216,8 @@ static size_t match_base64(const struct llm_secret *secret, size_t shift, const 
 static size_t redact_spellings(const struct llm_secret *secret, char *text, size_t len) {
     char group[4], first[3];
     size_t changed = 0;
+    const bool is_plain =
+        memchr(secret->bytes, '%', secret->len) == NULL && memchr(secret->bytes, '\\', secret->len) == NULL;
     for (size_t shift = 0; shift < 3; shift++) {
         (void)base64_group(secret, shift, 0, group);
         first[shift] = group[base64_begin(shift)];
@@ -176,7 +226,7 @@ static size_t redact_spellings(const struct llm_secret *secret, char *text, size
         const char c = text[i];
         size_t n = 0;
         if (c == secret->bytes[0] || c == '%' || c == '\\') {
-            n = match_escaped(secret, text + i, len - i);
+            n = match_escaped(secret, is_plain, text + i, len - i);
         }
         if (n == 0 && len - i >= 2 && is_hex(text + i, secret->bytes[0])) {
             n = match_hex(secret, text + i, len - i);

@@ -27,7 +27,7 @@ void llm_secret_done(struct llm_secret *secret);
 
 // Overwrite each occurrence of the secret in text[0..len) with '*'; also the begin of it (6 bytes or more) that a cut has left at the
 // end.  One of 4 or 5 bytes is looked for only between bytes that are no letters and no digits; a shorter one is not.
-// One of 8 bytes or more also where it is written with %XX, \u00XX or backslashes, in hexadecimal, or inside base64 text, wherever it
+// One of 8 bytes or more also where it is written with %XX, \uXXXX or backslashes, in hexadecimal, or inside base64 text, wherever it
 // begins there.  Gives how many bytes have become '*'.
 size_t llm_secret_redact(const struct llm_secret *secret, char *text, size_t len);
 

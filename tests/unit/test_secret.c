@@ -105,6 +105,9 @@ static const struct {
     {"sk-\"\\345", "{\"a\":\"sk-\\\"\\\\345\"}", "{\"a\":\"**********\"}"},
     {"sk-\"\\345", "\"{\\\"sk-\\\\\\\"\\\\\\\\345\"", "\"{\\\"**************\""},
     {"sk/12345", "?u=%3Fkey%3Dsk%252F12345", "?u=%3Fkey%3D************"},
+    {"sk%12345", "?key=sk%2512345&u=sk%252512345", "?key=**********&u=************"}, // a key with '%' in it
+    {"sk%25345/", "sk%25345%2F sk%2525345%2F", "*********** *************"},
+    {"sk\\12345", "\"sk\\u005c12345\" sk%5C12345", "\"*************\" **********"},
 };
 
 START_TEST(redacts) {
@@ -125,6 +128,27 @@ START_TEST(redacts) {
 }
 END_TEST
 
+// Words are looked for as keys are: UTF-8, which JSON may write in ASCII.
+START_TEST(redacts_words) {
+    static const struct {
+        const char *word, *text, *want;
+    } words[] = {
+        {"J\303\274rgen M\303\274ller", "\"J\\u00fcrgen M\\u00FCller\"", "\"***********************\""},
+        {"\303\234ber-Ich", "{\\\"a\\\": \\\"\\\\u00dcber-Ich\\\"}", "{\\\"a\\\": \\\"**************\\\"}"},
+        {"\346\235\261\344\272\254 4711", "\\u6771\\u4eac 4711", "*****************"},
+        {"Jane \360\237\230\200 Roe", "Jane \\ud83d\\ude00 Roe", "*********************"},
+        {"Jane \360\237\230\200 Roe", "Jane \\ud83d\\ude01 Roe", "Jane \\ud83d\\ude01 Roe"},
+        {"J\303\274rgen M\303\274ller", "J%C3%BCrgen%20M%C3%BCller", "*************************"},
+        {"abcdefg\303", "abcdefg\\u00c3", "*************"}, // no UTF-8: byte by byte
+    };
+    char text[64];
+    const struct llm_secret word = {(char *)(uintptr_t)words[_i].word, strlen(words[_i].word)};
+    (void)snprintf(text, sizeof text, "%s", words[_i].text);
+    (void)llm_secret_redact(&word, text, strlen(text));
+    ck_assert_str_eq(text, words[_i].want);
+}
+END_TEST
+
 START_TEST(wipes) {
     char text[8] = "secrets";
     llm_wipe(text, sizeof text);
@@ -141,6 +165,7 @@ int main(void) {
     tcase_add_test(tcase, refuses_nul_inside);
     tcase_add_test(tcase, replaces_or_keeps);
     tcase_add_loop_test(tcase, redacts, 0, CHECK_ROWS(redactions));
+    tcase_add_loop_test(tcase, redacts_words, 0, 7);
     tcase_add_test(tcase, wipes);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
