@@ -327,12 +327,8 @@ llm_status llm_master_describe(llm_master *master, const char *what, const char 
 
 size_t llm_redact(llm_master *master, const llm_str *words, size_t n_words, char *text, size_t len) {
     struct llm_snapshot *snapshot = llm_master_snapshot(master);
-    size_t changed = llm_snapshot_redact(snapshot, text, len);
+    const size_t changed = llm_snapshot_redact(snapshot, words, n_words, text, len);
     llm_snapshot_unref(snapshot);
-    for (size_t i = 0; i < n_words; i++) {
-        const struct llm_secret word = {(char *)(uintptr_t)words[i].ptr, words[i].len}; // only read
-        changed += llm_secret_redact(&word, text, len);
-    }
     return changed;
 }
 

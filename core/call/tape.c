@@ -30,7 +30,7 @@ static struct llm_tape *tape_new(struct llm_call *call) {
 
 // Of all providers, not only of the one that was asked: the whole is meant to be written down.
 static void redact(struct llm_call *call, char *text, size_t len) {
-    (void)llm_snapshot_redact(call->snapshot, text, len);
+    (void)llm_snapshot_redact(call->snapshot, NULL, 0, text, len);
 }
 
 static llm_str keep_text(struct llm_call *call, llm_str text) {

@@ -267,32 +267,68 @@ const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider
     return &provider->keys[at];
 }
 
-size_t llm_provider_redact(const struct llm_provider *provider, char *text, size_t len) {
-    size_t changed = 0;
-    for (size_t i = 0; i < provider->n_keys; i++) {
-        changed += llm_secret_redact(&provider->keys[i].secret, text, len);
+// The longest first, each length in a pass of its own: one secret may be the begin of another.
+struct redaction {
+    char *text;
+    size_t len, changed;
+    size_t at, next; // the length of this pass, and of the next one
+};
+
+static void redact(struct redaction *r, const struct llm_secret *secret) {
+    if (secret->len == r->at) {
+        r->changed += llm_secret_redact(secret, r->text, r->len);
+    } else if (secret->len < r->at && secret->len > r->next) {
+        r->next = secret->len;
     }
-    return changed;
 }
 
-size_t llm_snapshot_redact(struct llm_snapshot *snapshot, char *text, size_t len) {
-    const struct llm_settings *settings = &snapshot->settings;
-    size_t changed = 0;
-    for (size_t i = 0; i < settings->n_keys; i++) {
-        changed += llm_secret_redact(&settings->keys[i].value, text, len);
+static void redact_keys(struct redaction *r, const struct llm_provider *provider) {
+    for (size_t i = 0; i < provider->n_keys; i++) {
+        redact(r, &provider->keys[i].secret);
     }
+}
+
+size_t llm_provider_redact(const struct llm_provider *provider, char *text, size_t len) {
+    struct redaction r = {.text = text, .len = len, .next = SIZE_MAX};
+    while (r.next > 0) {
+        r.at = r.next;
+        r.next = 0;
+        redact_keys(&r, provider);
+    }
+    return r.changed;
+}
+
+static void redact_providers(struct redaction *r, const struct llm_snapshot *snapshot) {
     for (size_t i = 0; i < snapshot->n_providers; i++) {
         const struct llm_provider *provider = &snapshot->providers[i];
         pthread_mutex_t *lock = provider->plugin != NULL ? &provider->plugin->control : NULL;
         if (lock != NULL) { // a first call may be adding what a command gave
             (void)pthread_mutex_lock(lock);
         }
-        changed += llm_provider_redact(provider, text, len);
+        redact_keys(r, provider);
         if (lock != NULL) {
             (void)pthread_mutex_unlock(lock);
         }
     }
-    return changed;
+}
+
+size_t llm_snapshot_redact(struct llm_snapshot *snapshot, const llm_str *words, size_t n_words, char *text,
+                           size_t len) {
+    const struct llm_settings *settings = &snapshot->settings;
+    struct redaction r = {.text = text, .len = len, .next = SIZE_MAX};
+    while (r.next > 0) {
+        r.at = r.next;
+        r.next = 0;
+        for (size_t i = 0; i < settings->n_keys; i++) {
+            redact(&r, &settings->keys[i].value);
+        }
+        redact_providers(&r, snapshot);
+        for (size_t i = 0; i < n_words; i++) {
+            const struct llm_secret word = {(char *)(uintptr_t)words[i].ptr, words[i].len}; // only read
+            redact(&r, &word);
+        }
+    }
+    return r.changed;
 }
 
 llm_status llm_provider_need_key(const struct llm_provider *provider, llm_error *err) {

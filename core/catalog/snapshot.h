@@ -155,8 +155,9 @@ const struct llm_provider_key *llm_provider_choose_key(const struct llm_provider
 // Gives how many bytes have become '*'.
 size_t llm_provider_redact(const struct llm_provider *provider, char *text, size_t len);
 
-// The same for the keys of all providers and of the settings; any thread, any time.
-size_t llm_snapshot_redact(struct llm_snapshot *snapshot, char *text, size_t len);
+// The same for the keys of all providers and of the settings, and for these words (nullable); any thread, any time.
+size_t llm_snapshot_redact(struct llm_snapshot *snapshot, const llm_str *words, size_t n_words, char *text,
+                           size_t len);
 
 // The plugin's instance for a provider; loads the plugin and makes the instance at first use, or takes the one of the snapshot before when
 // that fits (any thread; may be NULL when the plugin keeps none).  Also runs the commands that give keys which were not inherited.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.

@@ -11,6 +11,7 @@
 #define KEY "sk-canary/0123456789+tape"
 #define OTHER_KEY "sk-canary-of-another-one"
 #define UNUSED_KEY "sk-canary-of-nobody-here"
+#define LONGER_KEY OTHER_KEY "/and-more"
 
 static struct answer {
     uint32_t status;
@@ -54,9 +55,10 @@ static void setup(void) {
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG | LLM_MASTER_NO_DEFAULT_DIRS;
     options.plugin_dirs = dirs;
     options.transport = &transport;
-    options.settings = "{\"retry\": {\"base_ms\": 1, \"throttle_base_ms\": 1},"
-                       " \"keys\": {\"echo\": [{\"value\": \"" KEY "\"}, {\"value\": \"" OTHER_KEY
-                       "\"}], \"nobody\": {\"value\": \"" UNUSED_KEY "\"}}}";
+    options.settings =
+        "{\"retry\": {\"base_ms\": 1, \"throttle_base_ms\": 1},"
+        " \"keys\": {\"echo\": [{\"value\": \"" KEY "\"}, {\"value\": \"" OTHER_KEY
+        "\"}], \"nobody\": {\"value\": \"" UNUSED_KEY "\"}, \"longer\": {\"value\": \"" LONGER_KEY "\"}}}";
     ck_assert_msg(llm_master_new(&options, &master, &err) == LLM_OK, "%s", err.message);
     answer = (struct answer){.status = 200, .pieces = {"hello"}};
     busy = 0;
@@ -196,6 +198,18 @@ START_TEST(all_keys_and_words_are_overwritten) {
 }
 END_TEST
 
+// A key or word may be the begin of another: nothing of the longer one is left.
+START_TEST(a_secret_in_a_secret_is_none_left) {
+    char text[] = LONGER_KEY " and 4711aabb, 4711aabb-xyz";
+    char cut[] = LONGER_KEY " and " OTHER_KEY "/and";
+    const llm_str words[] = {{"4711aabb", 8}, {"4711aabb-xyz", 12}};
+    (void)llm_redact(master, words, 2, text, strlen(text));
+    ck_assert_str_eq(text, "********************************* and ********, ************");
+    (void)llm_redact(master, words, 2, cut, strlen(cut));
+    ck_assert_str_eq(cut, "********************************* and ****************************");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("tape");
     TCase *tcase = tcase_create("tape");
@@ -206,6 +220,7 @@ int main(void) {
     tcase_add_test(tcase, a_cut_is_told);
     tcase_add_test(tcase, without_memory_nothing_is_half);
     tcase_add_test(tcase, all_keys_and_words_are_overwritten);
+    tcase_add_test(tcase, a_secret_in_a_secret_is_none_left);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
