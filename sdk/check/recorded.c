@@ -228,7 +228,7 @@ static void write_vector(const struct check *check, const struct recorded *r, st
 }
 
 // false: it could not be made, or the plugin sends something else than was recorded; it was said.
-static bool print_vector(const struct check *check, struct recorded *r, bool first) {
+static bool print_vector(const struct check *check, struct recorded *r, size_t *n_printed) {
     static struct codec_vector_case v;
     struct llm_buf bare = {.max = LLM_MAX_RESPONSE_BYTES}, whole = {.max = LLM_MAX_RESPONSE_BYTES};
     struct llm_buf why = {.max = LLM_MAX_RESPONSE_BYTES};
@@ -246,7 +246,8 @@ static bool print_vector(const struct check *check, struct recorded *r, bool fir
     write_vector(check, r, &made, &w);
     codec_result_done(&made);
     codec_vector_done(&v);
-    (void)printf("%s%s", first ? "[" : ",\n", w.status == LLM_OK ? llm_buf_str(&whole).ptr : "{}");
+    (void)printf("%s%s", (*n_printed)++ == 0 ? "[" : ",\n",
+                 w.status == LLM_OK ? llm_buf_str(&whole).ptr : "{}");
     codec_vector_read(&v, check->plugin, llm_buf_str(&whole));
     if (w.status != LLM_OK) {
         say(r, "out of memory", "");
@@ -260,13 +261,13 @@ static bool print_vector(const struct check *check, struct recorded *r, bool fir
     return !r->failed;
 }
 
-static bool do_folder(const struct check *check, const char *folder, size_t *n) {
+static bool do_folder(const struct check *check, const char *folder, size_t *n, size_t *n_printed) {
     static struct recorded r;
     read_all(&r, folder);
     if (r.n_steps == 0) {
         return true;
     }
-    const bool ok = !r.failed && print_vector(check, &r, *n == 0);
+    const bool ok = !r.failed && print_vector(check, &r, n_printed);
     *n += 1;
     forget(&r);
     return ok;
@@ -280,18 +281,18 @@ int check_vectors(const struct check_options *options, const char *folder) {
     static const struct check_test as_if = {1, "vectors", CHECK_ERROR, "", "", NULL};
     static struct check check;
     struct dirent **entries = NULL;
-    size_t n = 0;
+    size_t n = 0, n_printed = 0;
     check = (struct check){.options = options, .test = &as_if, .fd = -1, .random = 1};
     if (!check_load(&check)) {
         (void)fprintf(stderr, "llm-plugin-check: %s: %s\n", options->file, check.text);
         return 2;
     }
-    bool ok = do_folder(&check, folder, &n);
+    bool ok = do_folder(&check, folder, &n, &n_printed);
     const int count = n == 0 ? scandir(folder, &entries, is_visible, alphasort) : 0;
     for (int i = 0; i < count; i++) {
         char path[4096];
         (void)snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-        ok = do_folder(&check, path, &n) && ok;
+        ok = do_folder(&check, path, &n, &n_printed) && ok;
         free(entries[i]);
     }
     free(entries);
@@ -299,6 +300,6 @@ int check_vectors(const struct check_options *options, const char *folder) {
         (void)fprintf(stderr, "llm-plugin-check: %s: no recording (meta.json) in it\n", folder);
         return 2;
     }
-    (void)printf("]\n");
+    (void)printf("%s]\n", n_printed == 0 ? "[" : "");
     return fflush(stdout) != 0 ? 2 : ok ? 0 : 1;
 }

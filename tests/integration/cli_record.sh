@@ -213,6 +213,12 @@ if [ -x "$LLM_TEST_BUILD/sdk/check/llm-plugin-check" ]; then
     mkdir binary && cp -r own/whole binary/noise && printf '\377\000\376' >binary/noise/response.json
     run plugins vectors binary acme.so
     is 'bytes that are no text' "$status $(cat "$err") $(member /0/exchanges/0/answer_base64)" '0  /wD+'
+    cp -r own mixed && mkdir mixed/a && echo '[]' >mixed/a/meta.json
+    run plugins vectors mixed acme.so
+    is 'a broken one beside them: the others are still a list' "$status $(member /0/name) $(member /1/name)" '1 stream whole'
+    mkdir none && cp -r own/whole none/silent && : >none/silent/response.json
+    run plugins vectors none acme.so
+    is 'an answer without a byte' "$status $(cat "$err") $(member /0/exchanges/0/answer)" '0  '
     printf 'x' >>own/whole/request.json
     run plugins vectors own acme.so
     like 'a plugin that sends something else' "$status $(head -n 1 "$err")" '1 llm-plugin-check: own/whole: the plugin does not send what was recorded: *'
