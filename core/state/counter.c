@@ -43,6 +43,11 @@ int64_t llm_counter_window(enum llm_limit_period period, int64_t wall_us, int64_
     return window;
 }
 
+uint64_t llm_counter_length_us(const struct llm_counter *counter) {
+    static const uint64_t seconds[] = {0, 60, 3600, 86400, UINT64_C(28) * 86400};
+    return counter->slot_us != 0 ? counter->slot_us * RING : seconds[counter->period] * (uint64_t)SECOND;
+}
+
 // ---- one counter ----------------------------------------------------------------------------------------------
 
 void llm_counter_init(struct llm_counter *counter, const struct llm_time *now) {

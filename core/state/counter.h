@@ -74,6 +74,9 @@ extern const struct llm_counter_store llm_counter_memory;
 // Begin to count; the members that say what, and slots (zeroed), are set.
 void llm_counter_init(struct llm_counter *counter, const struct llm_time *now);
 
+// How long room takes to come back for sure: a sliding window with its newest slot; the shortest one of a calendar's kind; 0: calls at once.
+uint64_t llm_counter_length_us(const struct llm_counter *counter);
+
 // The number of a calendar's window, and where it ends; wall-clock microseconds.
 int64_t llm_counter_window(enum llm_limit_period period, int64_t wall_us, int64_t *ret_end_us);
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "state/line.h"
 
+#define WINDOWS_MAX 1000000     // that a wait is told by
 #define SWEEP_PAUSE_US 1000000u // after a sweep that found nothing
 
 // ---- life --------------------------------------------------------------------------------------------------
@@ -315,15 +316,32 @@ static void serve_all(struct llm_limits *limits, struct llm_wait *wait, const st
 
 // ---- asking -----------------------------------------------------------------------------------------------------
 
+// The calendar gives all at once, where a window ends.
+static uint64_t calendar_room_at(struct llm_limits *limits, struct llm_counter *counter, int64_t need,
+                                 const struct llm_time *now) {
+    const int64_t unused = counter->amount - limits->store.used(limits->store.ctx, counter, now);
+    const int64_t left = unused > 0 ? unused : 0;
+    if (need <= left) {
+        return now->us;
+    }
+    const int64_t windows = counter->amount > 0 ? (need - left - 1) / counter->amount : 0; // after this one
+    const uint64_t end = left < counter->amount
+                             ? limits->store.when(limits->store.ctx, counter, left + 1, now)
+                             : now->us; // or later
+    return end + (uint64_t)(windows < WINDOWS_MAX ? windows : WINDOWS_MAX) * llm_counter_length_us(counter);
+}
+
 // When there may be room for so much and for all that stand in line.  LLM_COUNTER_UNKNOWN: it cannot be told.
 static uint64_t room_at(struct llm_limits *limits, struct llm_line *line, int64_t amount,
                         const struct llm_time *now) {
     struct llm_counter *counter = &line->counter;
     const int64_t need = line->queued < INT64_MAX - amount ? line->queued + amount : INT64_MAX;
+    if (counter->period != LLM_PERIOD_NONE) {
+        return calendar_room_at(limits, counter, need, now);
+    }
     const int64_t rounds = need > counter->amount ? (need - 1) / counter->amount : 0;
     const uint64_t at = limits->store.when(limits->store.ctx, counter, need - rounds * counter->amount, now);
-    const uint64_t length = counter->slot_us * (LLM_COUNTER_SLOTS + 1);
-    return at == LLM_COUNTER_UNKNOWN ? at : at + (uint64_t)rounds * length;
+    return at == LLM_COUNTER_UNKNOWN ? at : at + (uint64_t)rounds * llm_counter_length_us(counter);
 }
 
 // Would there be room if the calls under way used nothing of what they have reserved?

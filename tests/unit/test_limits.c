@@ -351,6 +351,36 @@ START_TEST(money_begins_anew_with_the_day) {
 }
 END_TEST
 
+// Who stands behind more than a window gives waits for the one after it.
+START_TEST(those_in_line_take_windows_of_the_calendar) {
+    struct llm_limit minute = limit(1, LLM_LIMIT_MONEY, 10 * PICO, 0);
+    minute.period = LLM_PERIOD_MINUTE;
+    struct guest g[6] = {0};
+    configure(&minute, 1);
+    wall_us += INT64_C(20) * 1000000; // 40 s are left of it
+    ck_assert_int_eq(ask(&g[0], &minute, 1, 5 * PICO, 0), LLM_OK);
+    settle(&g[0], 5 * PICO);
+    ck_assert_int_eq(ask(&g[1], &minute, 1, 10 * PICO, 400 * SECOND), LLM_AGAIN);
+    ck_assert_uint_eq(g[1].at_us, now_us + 40 * SECOND);
+    ck_assert_int_eq(ask(&g[2], &minute, 1, 5 * PICO, 0), LLM_E_LIMIT);
+    ck_assert_int_eq(g[2].err.retry_after_ms, 40000); // 5 of now and 10 of the next one: may be
+    ck_assert_int_eq(ask(&g[2], &minute, 1, 10 * PICO, 0), LLM_E_LIMIT);
+    ck_assert_int_eq(g[2].err.retry_after_ms, 100000);
+    ck_assert_int_eq(ask(&g[2], &minute, 1, 10 * PICO, 99 * SECOND), LLM_E_LIMIT);
+    ck_assert_int_eq(ask(&g[2], &minute, 1, 10 * PICO, 101 * SECOND), LLM_AGAIN);
+    ck_assert_int_eq(ask(&g[3], &minute, 1, 10 * PICO, 159 * SECOND), LLM_E_LIMIT);
+    ck_assert_int_eq(g[3].err.retry_after_ms, 160000);
+    now_us += 40 * SECOND;
+    wall_us += INT64_C(40) * 1000000;
+    ck_assert_int_eq(ask_again(&g[1]), LLM_OK);
+    ck_assert_int_eq(ask_again(&g[2]), LLM_AGAIN);
+    now_us += 60 * SECOND;
+    wall_us += INT64_C(60) * 1000000;
+    ck_assert_int_eq(ask_again(&g[2]), LLM_OK);
+    done(g, 6);
+}
+END_TEST
+
 // ---- other limits -----------------------------------------------------------------------------------------------------------
 
 START_TEST(a_reload_changes_the_amount_and_keeps_what_was_counted) {
@@ -639,6 +669,7 @@ int main(void) {
     tcase_add_test(tcase, what_a_reload_makes_too_large_stops_nobody);
     tcase_add_test(tcase, those_in_line_count_for_the_time_to_wait);
     tcase_add_test(tcase, money_begins_anew_with_the_day);
+    tcase_add_test(tcase, those_in_line_take_windows_of_the_calendar);
     tcase_add_test(tcase, a_reload_changes_the_amount_and_keeps_what_was_counted);
     tcase_add_test(tcase, each_value_has_its_counter);
     tcase_add_test(tcase, no_counter_in_use_is_forgotten);
