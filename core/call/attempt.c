@@ -302,6 +302,11 @@ static bool begin(struct llm_call *call) {
         llm_call_left_alone(call, wait_ms);
         return false;
     }
+    if (call->draws && !llm_health_withdraw(health, now_us)) { // others took it since it was looked at
+        llm_health_leave(&call->ticket, now_us, LLM_E_CANCELLED, 0, -1);
+        call->outcome = llm_call_fail(call, LLM_E_CANCELLED, "the retry budget has no try left");
+        return false;
+    }
     call->counted = true;
     call->attempts++;
     if (call->racing != NULL) {

@@ -237,6 +237,7 @@ struct llm_call {
     // A second attempt that races this one (hedge.c), and, in that one, what it races.
     struct llm_call *racer, *racing;
     bool lost, won;      // the other one gave output first; the racer did
+    bool draws;          // the racer takes a try of its provider's budget when it begins
     bool held;           // this attempt failed while the racer runs: decided on when that has failed too
     size_t racer_target; // of the call's chain
     uint32_t hedge_ms;   // 0: never
@@ -370,7 +371,8 @@ void llm_call_observe_open(struct llm_call *call);                            //
 struct llm_verdict;
 void llm_call_observe_verdict(struct llm_call *call, const struct llm_verdict *verdict); // on one that failed
 void llm_call_observe_attempt(struct llm_call *call, const struct llm_attempt *attempt);
-void llm_call_observe_winner(struct llm_call *call);     // a racer's route is the call's now
+void llm_call_observe_winner(
+    struct llm_call *call); // the call's route is another now, and was not fallen back to
 void llm_call_observe_end(struct llm_call *call);        // idempotent
 void llm_call_observe_limit_wait(struct llm_call *call); // it stands in line
 // It was admitted, or refused (status).
@@ -381,6 +383,8 @@ llm_status llm_call_emit(struct llm_call *call, llm_event *event);
 
 // Make a target of the chain this call's: instance, generator, format, body.  On failure only the target's problem is noted.  No job may be open.
 llm_status llm_call_take_target(struct llm_call *call, size_t index, llm_error *err);
+// The answer is known, and a target's: the call is named after it.  LLM_E_NOMEM.
+llm_status llm_call_take_route(struct llm_call *call, size_t index);
 // The first that can be used; the error of the first when none can.
 llm_status llm_call_first_target(struct llm_call *call, llm_error *err);
 // One that is left and takes a failure of this class; false: none.

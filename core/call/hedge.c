@@ -8,7 +8,7 @@
 // ---- the racer starts ------------------------------------------------------------------------------------------------
 
 // Elsewhere when a fall-back takes over from what is slow, else the same once more.  false: that is not allowed now.
-static bool choose(struct llm_call *call, size_t *ret) {
+static bool choose(struct llm_call *call, size_t *ret, bool *ret_draws) {
     struct llm_chain *chain = &call->chain;
     *ret = call->target;
     for (size_t i = 0; i < chain->n_targets; i++) {
@@ -19,8 +19,8 @@ static bool choose(struct llm_call *call, size_t *ret) {
     }
     struct llm_target *target = &chain->targets[*ret];
     const struct llm_provider *provider = target->route.provider;
-    const bool allowed = (provider != call->route.provider && !llm_call_tried(call, provider)) ||
-                         llm_health_withdraw(provider->keys[0].health, llm_clock_us());
+    *ret_draws = provider == call->route.provider || llm_call_tried(call, provider);
+    const bool allowed = !*ret_draws || llm_health_can_withdraw(provider->keys[0].health, llm_clock_us());
     target->used = target->used || allowed;
     return allowed;
 }
@@ -69,7 +69,8 @@ static llm_status prepare(struct llm_call *racer, struct llm_call *call, size_t 
 static void start(struct llm_call *call) {
     struct llm_loop *loop = call->loop;
     size_t target;
-    if (!choose(call, &target)) {
+    bool draws;
+    if (!choose(call, &target, &draws)) {
         return;
     }
     struct llm_call *racer = llm_call_take(loop);
@@ -80,6 +81,7 @@ static void start(struct llm_call *call) {
         llm_call_drop(racer);
         return;
     }
+    racer->draws = draws;
     racer->ended = true; // for the host there is one call
     racer->step = LLM_STEP_OPEN;
     llm_loop_list(racer);

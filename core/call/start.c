@@ -65,7 +65,7 @@ static void call_clear(struct llm_call *call) {
     call->spent_source = LLM_COST_UNKNOWN;
     call->stage = LLM_STAGE_NONE;
     call->racer = call->racing = NULL;
-    call->lost = call->won = call->held = false;
+    call->lost = call->won = call->held = call->draws = false;
     call->back_off_us = 0;
     call->job = NULL;
     call->key = NULL;

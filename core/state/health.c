@@ -478,6 +478,14 @@ bool llm_health_withdraw(struct llm_health_entry *entry, uint64_t now_us) {
     return got;
 }
 
+bool llm_health_can_withdraw(struct llm_health_entry *entry, uint64_t now_us) {
+    struct provider *p = entry->provider;
+    (void)pthread_mutex_lock(&p->lock);
+    const bool can = llm_budget_left(&p->budget, &p->budget_rules, now_us) > 0;
+    (void)pthread_mutex_unlock(&p->lock);
+    return can;
+}
+
 // ---- what people see -------------------------------------------------------------------------------------------------------------
 
 void llm_health_view(struct llm_health_entry *entry, uint64_t now_us, struct llm_health_view *ret) {

@@ -99,6 +99,8 @@ size_t llm_health_pick(struct llm_health_entry *const *keys, size_t n, uint64_t 
 void llm_health_deposit(struct llm_health_entry *entry, uint64_t now_us);
 // [any] It is tried again with the provider: true, or the budget is used up and it may not.
 bool llm_health_withdraw(struct llm_health_entry *entry, uint64_t now_us);
+// [any] Would it be true?  Nothing is taken.
+bool llm_health_can_withdraw(struct llm_health_entry *entry, uint64_t now_us);
 
 // ---- what people see -----------------------------------------------------------------------------------------------------
 
