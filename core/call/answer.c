@@ -151,9 +151,11 @@ llm_status llm_answer_log(struct llm_buf *log, size_t *last, const llm_event *e,
     return put(log, last, &r, texts);
 }
 
-llm_status llm_answer_log_identity(struct llm_buf *log, size_t *last, llm_str model, llm_str id) {
+llm_status llm_answer_log_identity(struct llm_buf *log, size_t *last, const struct llm_route *route,
+                                   llm_str model, llm_str id) {
     struct record r = {.type = IDENTITY};
-    const llm_str texts[N_TEXTS] = {[NAME] = model, [ID] = id};
+    const llm_str texts[N_TEXTS] = {
+        [NAME] = model, [ID] = id, [MIME] = route->provider->name, [NATIVE] = route->provider_model};
     return put(log, last, &r, texts);
 }
 
@@ -176,7 +178,7 @@ static llm_status play_event(struct llm_call *call, const struct record *r, cons
                    .data = {(const uint8_t *)texts[DATA].ptr, texts[DATA].len}};
     if (r->type == LLM_EVENT_START) {
         e.name = response->provider;
-        e.text = call->route.provider_model;
+        e.text = response->provider_model;
     } else if (r->type == LLM_EVENT_USAGE) {
         memcpy(&usage, texts[USAGE].ptr, sizeof usage);
         for (size_t i = 0; i < N_USAGE; i++) {
@@ -204,21 +206,47 @@ static llm_status play_identity(struct llm_call *call, const llm_str texts[N_TEX
     return r->provider_model.ptr != NULL && r->id.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
 }
 
+// The record at *at; *at is the next one's.
+static struct record read_record(const struct llm_answer *answer, size_t *at, llm_str texts[N_TEXTS]) {
+    const char *base = (const char *)answer->bytes + *at;
+    struct record r;
+    memcpy(&r, base, sizeof r);
+    size_t from = sizeof r;
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        const bool has = r.len[i] != NONE;
+        from = i == DATA ? data_at(&r) : from;
+        texts[i] = (llm_str){has ? base + from : NULL, has ? r.len[i] : 0};
+        from += texts[i].len;
+    }
+    *at += size_of(&r);
+    return r;
+}
+
+llm_status llm_answer_take_route(const struct llm_answer *answer, struct llm_call *call) {
+    const struct llm_chain *chain = &call->chain;
+    llm_str texts[N_TEXTS] = {{0}};
+    for (size_t at = 0; at < answer->len;) { // the last record is the identity
+        (void)read_record(answer, &at, texts);
+    }
+    if (llm_str_eq(call->route.provider->name, texts[MIME]) &&
+        llm_str_eq(call->route.provider_model, texts[NATIVE])) {
+        return LLM_OK;
+    }
+    for (size_t i = 0; i < chain->n_targets; i++) {
+        const struct llm_route *route = &chain->targets[i].route;
+        if (llm_str_eq(route->provider->name, texts[MIME]) &&
+            llm_str_eq(route->provider_model, texts[NATIVE])) {
+            return llm_call_take_route(call, i);
+        }
+    }
+    return LLM_OK;
+}
+
 llm_status llm_answer_play(const struct llm_answer *answer, struct llm_call *call) {
     llm_status status = LLM_OK;
     for (size_t at = 0; at < answer->len && status == LLM_OK;) {
-        const char *base = (const char *)answer->bytes + at;
-        struct record r;
         llm_str texts[N_TEXTS];
-        memcpy(&r, base, sizeof r);
-        size_t from = sizeof r;
-        for (size_t i = 0; i < N_TEXTS; i++) {
-            const bool has = r.len[i] != NONE;
-            from = i == DATA ? data_at(&r) : from;
-            texts[i] = (llm_str){has ? base + from : NULL, has ? r.len[i] : 0};
-            from += texts[i].len;
-        }
-        at += size_of(&r);
+        const struct record r = read_record(answer, &at, texts);
         status = r.type == IDENTITY ? play_identity(call, texts) : play_event(call, &r, texts);
     }
     return status;

@@ -104,7 +104,8 @@ static void record(struct llm_call *call) {
 
 static enum llm_step_name give(struct llm_call *call, const struct llm_answer *answer, bool is_shared) {
     struct llm_response *r = call->response;
-    const llm_status allowed = llm_call_admit_hit(call);
+    const llm_status named = llm_answer_take_route(answer, call);
+    const llm_status allowed = named == LLM_OK ? llm_call_admit_hit(call) : named;
     if (allowed != LLM_OK) {
         call->outcome = allowed;
         return LLM_STEP_SETTLE;
@@ -191,7 +192,8 @@ static struct llm_answer *make_answer(struct llm_call *call) {
     struct llm_reuse_state *state = &call->reuse;
     const struct llm_response *r = call->response;
     if (!state->records || !call->settled || r->error.status != LLM_OK || call->freed ||
-        llm_answer_log_identity(&state->log, &state->last, r->provider_model, r->id) != LLM_OK) {
+        llm_answer_log_identity(&state->log, &state->last, &call->route, r->provider_model, r->id) !=
+            LLM_OK) {
         return NULL;
     }
     return llm_answer_new(&state->key, state->log.ptr, state->log.len, r->cost);

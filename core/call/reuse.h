@@ -9,6 +9,7 @@
 #include "state/cache.h"
 
 struct llm_call;
+struct llm_route;
 
 #define LLM_FLIGHT_BUCKETS 1024u
 
@@ -64,8 +65,11 @@ llm_status llm_reuse_describe(struct llm_reuse *reuse, const struct llm_cache_se
 
 // Put an event in; pieces of one text, tool call or blob become one.  LLM_E_NOMEM, LLM_E_LIMIT: log->max.
 llm_status llm_answer_log(struct llm_buf *log, size_t *last, const llm_event *event, bool raw_is_list);
-// What the provider called its model and its answer.
-llm_status llm_answer_log_identity(struct llm_buf *log, size_t *last, llm_str model, llm_str id);
+// Who was asked, and what he called his model and his answer.
+llm_status llm_answer_log_identity(struct llm_buf *log, size_t *last, const struct llm_route *route,
+                                   llm_str model, llm_str id);
+// Whoever gave the answer takes the place of the call's first choice: a fall-back or a racer of its leader's.
+llm_status llm_answer_take_route(const struct llm_answer *answer, struct llm_call *call);
 // Give all events again.  LLM_OK, or what llm_call_emit() stopped with.
 llm_status llm_answer_play(const struct llm_answer *answer, struct llm_call *call);
 

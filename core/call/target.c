@@ -50,13 +50,22 @@ static llm_status body_for(struct llm_call *call, llm_str model, llm_error *err)
     return llm_gate_request(body, &call->arena, &call->gate, err);
 }
 
-static llm_status name_response(struct llm_call *call) {
-    struct llm_response *r = call->response;
+static llm_status name_response(struct llm_response *r, const struct llm_route *route) {
     struct llm_arena *arena = &r->arena;
-    r->provider = llm_arena_dup(arena, call->route.provider->name);
-    r->provider_model = llm_arena_dup(arena, call->route.provider_model);
-    r->local = llm_url_is_loopback(call->route.provider->base_url);
+    r->provider = llm_arena_dup(arena, route->provider->name);
+    r->provider_model = llm_arena_dup(arena, route->provider_model);
+    r->local = llm_url_is_loopback(route->provider->base_url);
     return r->provider.ptr != NULL ? LLM_OK : LLM_E_NOMEM;
+}
+
+llm_status llm_call_take_route(struct llm_call *call, size_t index) {
+    const struct llm_route *route = &call->chain.targets[index].route;
+    if (atomic_load_explicit(&route->provider->instance_ready,
+                             memory_order_acquire)) { // its keys stay as they are
+        call->route = *route;
+        llm_call_observe_winner(call);
+    }
+    return name_response(call->response, route);
 }
 
 static llm_status find_parts(struct llm_call *call, const struct llm_route *route, llm_instance **instance,
@@ -99,7 +108,7 @@ llm_status llm_call_take_target(struct llm_call *call, size_t index, llm_error *
     status = body_for(call, call->job_args.model, err);
     call->job_args.fields = call->gate.fields;
     call->job_args.n_fields = call->gate.n_fields;
-    return status == LLM_OK ? name_response(call) : status;
+    return status == LLM_OK ? name_response(call->response, &call->route) : status;
 }
 
 llm_status llm_call_first_target(struct llm_call *call, llm_error *err) {
