@@ -508,7 +508,8 @@ LLM_API llm_status llm_call_start(llm_loop *loop, const llm_query_args *args, ll
                                   llm_error *err);
 
 /* [loop] The next event (calls without on_event only): runs the loop while there is none.
- * LLM_OK: *ret_event is set.  LLM_DONE: the end event was given before.  LLM_E_TIMEOUT: none within timeout_ms (-1: no limit). */
+ * LLM_OK: *ret_event is set.  LLM_DONE: the end event was given before.  LLM_E_TIMEOUT: none within timeout_ms (-1: no limit;
+ * 0: the loop runs once, without waiting).  LLM_E_INVALID_REQUEST: the call has an on_event, or this is a callback of its loop. */
 LLM_API llm_status llm_call_next(llm_call *call, int timeout_ms, const llm_event **ret_event);
 
 /* [any] Stop it.  The end event follows.  Idempotent; the call must not be freed yet. */

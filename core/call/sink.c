@@ -141,6 +141,7 @@ llm_status llm_call_give(struct llm_call *call, llm_event *event) {
 
 llm_status llm_call_next(llm_call *call, int timeout_ms, const llm_event **ret_event) {
     const uint64_t until = llm_clock_us() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000;
+    bool was_run = false; // at least once: a host that polls gets on
     if (call->delivery != LLM_DELIVER_PULL) {
         return LLM_E_INVALID_REQUEST;
     }
@@ -161,13 +162,14 @@ llm_status llm_call_next(llm_call *call, int timeout_ms, const llm_event **ret_e
             return LLM_OK;
         }
         const uint64_t now = llm_clock_us();
-        if (timeout_ms >= 0 && now > until) {
+        const int left_ms = timeout_ms < 0 ? -1 : now < until ? (int)((until - now + 999) / 1000) : 0;
+        if (left_ms == 0 && was_run) {
             return LLM_E_TIMEOUT;
         }
-        (void)llm_loop_run(call->loop, timeout_ms < 0 ? -1 : (int)((until - now + 999) / 1000));
-        if (timeout_ms == 0 && call->queue_first == NULL) {
-            return LLM_E_TIMEOUT;
+        if (llm_loop_run(call->loop, left_ms) < 0) { // from inside a callback: nothing would ever come
+            return LLM_E_INVALID_REQUEST;
         }
+        was_run = true;
     }
     call->pulled = call->queue_first->event;
     call->end_pulled = call->pulled.type == LLM_EVENT_END;
