@@ -254,6 +254,152 @@ START_TEST(a_racer_that_was_not_admitted_leaves_the_fall_back) {
 }
 END_TEST
 
+// The provider's budget holds one try: a racer that a limit kept out has not used it.
+START_TEST(a_racer_that_was_not_admitted_takes_no_try) {
+    struct watcher w[2] = {{0}, {0}};
+    llm_loop *loop;
+    llm_response *response = NULL;
+    llm_query_args args = ask();
+    begin("[" OF_MODEL(
+              "gpt-4o",
+              LATE("600", "busy")) ","
+                                   "{\"match\":{\"body\":{\"/model\":\"gpt-4o-mini\"},\"nth\":1},\"reply\":"
+                                   "{\"head_delay_ms\":200,\"status\":503}}," OF_MODEL("gpt-4o-mini",
+                                                                                       SAYS("again")) "]",
+          FAST ",\"retry_budget\":{\"percent\":50,\"per_second\":0},"
+               "\"limits\":[{\"model\":\"gpt-4o-mini\",\"concurrency\":1}]");
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    args.model = to_sibling[0];
+    llm_call *other = start(loop, args, &w[0]); // two calls are worth one try
+    args.model = "gpt-4o-mini";
+    args.hedge_ms = 30;
+    llm_call *call = start(loop, args, &w[1]);
+    run_until(loop, &w[1], 5000);
+    ck_assert_int_eq(llm_call_response(call, &response), LLM_OK);
+    ck_assert_msg(strstr(json_of(response), "\"hedge\":true") != NULL, "%s", json_of(response));
+    ck_assert_msg(w[1].status == LLM_OK, "%s: %s", llm_status_name(w[1].status), json_of(response));
+    llm_response_free(response);
+    llm_call_free(other);
+    llm_call_free(call);
+    llm_loop_free(loop);
+    finish();
+}
+END_TEST
+
+// ---- an answer that is shared -----------------------------------------------------------------------------------------------
+
+struct told {
+    struct watcher watcher; // first
+    char provider[64], model[64];
+};
+
+static llm_status note_start(void *ctx, llm_call *call, const llm_event *event) {
+    struct told *told = ctx;
+    if (event->type == LLM_EVENT_START) {
+        (void)snprintf(told->provider, sizeof told->provider, "%.*s", (int)event->name.len, event->name.ptr);
+        (void)snprintf(told->model, sizeof told->model, "%.*s", (int)event->text.len, event->text.ptr);
+    }
+    return watch(&told->watcher, call, event);
+}
+
+// The leader falls back: who follows it tells whose answer it is, too.
+START_TEST(a_follower_names_who_answered) {
+    struct told told[2] = {{{0}, "", ""}, {{0}, "", ""}};
+    llm_call *calls[2];
+    llm_loop *loop;
+    char *text = NULL;
+    llm_query_args args = ask();
+    args.fallbacks = to_groq;
+    args.flags = LLM_QUERY_SHARE;
+    args.on_event = note_start;
+    begin("[" AT_A("{\"head_delay_ms\":50,\"status\":401}") "," AT_B(SAYS("b")) "]", FAST);
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    for (int i = 0; i < 2; i++) {
+        args.ctx = &told[i];
+        ck_assert_int_eq(llm_call_start(loop, &args, &calls[i], NULL), LLM_OK);
+    }
+    run_until(loop, &told[0].watcher, 5000);
+    run_until(loop, &told[1].watcher, 5000);
+    ck_assert_uint_eq(llm_sim_requests(sim), 2);
+    for (int i = 0; i < 2; i++) {
+        llm_response *response = NULL;
+        ck_assert_int_eq(told[i].watcher.status, LLM_OK);
+        ck_assert_int_eq(llm_call_response(calls[i], &response), LLM_OK);
+        ck_assert_str_eq(llm_response_get(response, "provider"), "groq");
+        ck_assert_str_eq(llm_response_get(response, "provider_model"), "llama-3.1-8b-instant");
+        ck_assert_str_eq(told[i].provider, "groq");
+        ck_assert_str_eq(told[i].model, "llama-3.1-8b-instant");
+        llm_response_free(response);
+        llm_call_free(calls[i]);
+    }
+    ck_assert_int_eq(llm_master_metrics(master, &text, NULL, NULL), LLM_OK);
+    has_metric(text, "llm_master_calls_total{" AT_GROQ ",status=\"ok\"} 2");
+    llm_free(text);
+    llm_loop_free(loop);
+    finish();
+}
+END_TEST
+
+// ---- a host that polls ------------------------------------------------------------------------------------------------------
+
+// Each look runs the loop once, however little time there is.
+START_TEST(a_poll_gets_on) {
+    llm_loop *loop;
+    llm_call *call = NULL;
+    const llm_event *event = NULL;
+    const llm_query_args args = ask();
+    llm_status status = LLM_E_TIMEOUT;
+    size_t idle = 0;
+    begin("[{\"reply\":" LATE("300", "a") "}]", FAST);
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    ck_assert_int_eq(llm_call_start(loop, &args, &call, NULL), LLM_OK);
+    for (const int64_t until = now_ms() + 5000; status == LLM_E_TIMEOUT && now_ms() < until;) {
+        atomic_store(&loop->was_run, false);
+        status = llm_call_next(call, 0, &event);
+        idle += atomic_load(&loop->was_run) ? 0 : 1;
+    }
+    ck_assert_int_eq(status, LLM_OK);
+    ck_assert_uint_eq(idle, 0);
+    while (status == LLM_OK) {
+        status = llm_call_next(call, -1, &event);
+    }
+    ck_assert_int_eq(status, LLM_DONE);
+    llm_call_free(call);
+    llm_loop_free(loop);
+    finish();
+}
+END_TEST
+
+static llm_call *pulled;
+
+static llm_status pull_inside(void *ctx, llm_call *call, const llm_event *event) {
+    const llm_event *other = NULL;
+    if (event->type == LLM_EVENT_TEXT) {
+        ck_assert_int_eq(llm_call_next(pulled, -1, &other), LLM_E_INVALID_REQUEST);
+    }
+    return watch(ctx, call, event);
+}
+
+START_TEST(a_callback_that_pulls_is_told_so) {
+    struct watcher w = {0};
+    llm_loop *loop;
+    llm_call *call = NULL;
+    llm_query_args args = ask();
+    begin("[{\"match\":{\"nth\":1},\"reply\":" LATE("1000", "a") "},{\"reply\":" SAYS("b") "}]", FAST);
+    ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
+    ck_assert_int_eq(llm_call_start(loop, &args, &pulled, NULL), LLM_OK);
+    args.on_event = pull_inside;
+    args.ctx = &w;
+    ck_assert_int_eq(llm_call_start(loop, &args, &call, NULL), LLM_OK);
+    run_until(loop, &w, 5000);
+    ck_assert_int_eq(w.status, LLM_OK);
+    llm_call_free(call);
+    llm_call_free(pulled);
+    llm_loop_free(loop);
+    finish();
+}
+END_TEST
+
 // ---- before anything is sent ----------------------------------------------------------------------------------------------
 
 // A port whose connections hang: its backlog is full.
@@ -535,6 +681,10 @@ int main(void) {
     tcase_add_test(tcase, the_cache_keeps_no_answer_of_a_racer_at_another_model);
     tcase_add_test(tcase, metrics_are_of_who_answered);
     tcase_add_test(tcase, a_racer_that_was_not_admitted_leaves_the_fall_back);
+    tcase_add_test(tcase, a_racer_that_was_not_admitted_takes_no_try);
+    tcase_add_test(tcase, a_follower_names_who_answered);
+    tcase_add_test(tcase, a_poll_gets_on);
+    tcase_add_test(tcase, a_callback_that_pulls_is_told_so);
     tcase_add_loop_test(tcase, an_end_while_it_connects_gives_all_back, 0, 2);
     tcase_add_test(tcase, a_time_out_while_it_connects_is_tried_again);
     tcase_add_test(tcase, a_key_that_a_server_repeats_is_not_told_by_another_target);

@@ -5,7 +5,7 @@
 // Log records and spans of races.
 static struct {
     int hedges, fallbacks, spans;
-    char provider[64], status[64], span_provider[64];
+    char provider[64], status[64], span_provider[64], span_server[64], call_server[64];
 } noted;
 
 static void copy_field(char *to, size_t size, const llm_field *fields, size_t n, const char *name) {
@@ -28,11 +28,17 @@ static void note(void *ctx, const llm_log_record *record) {
 
 static void note_span(void *ctx, const llm_span *span) {
     (void)ctx;
+    if (!span->is_attempt) {
+        copy_field(noted.call_server, sizeof noted.call_server, span->attributes, span->n_attributes,
+                   "server.address");
+    }
     for (size_t i = 0; i < span->n_attributes; i++) {
         if (strcmp(span->attributes[i].name, "llm_master.hedge") == 0) {
             noted.spans++;
             copy_field(noted.span_provider, sizeof noted.span_provider, span->attributes, span->n_attributes,
                        "gen_ai.provider.name");
+            copy_field(noted.span_server, sizeof noted.span_server, span->attributes, span->n_attributes,
+                       "server.address");
         }
     }
 }
@@ -205,6 +211,8 @@ START_TEST(a_race_is_counted) {
         ck_assert_str_eq(noted.provider, "groq");
         ck_assert_str_eq(noted.status, want[_i].second);
         ck_assert_str_eq(noted.span_provider, "groq");
+        ck_assert_str_eq(noted.span_server, "localhost"); // openai's is 127.0.0.1
+        ck_assert_str_eq(noted.call_server, strcmp(want[_i].winner, "groq") == 0 ? "localhost" : "127.0.0.1");
     }
     finish();
 }

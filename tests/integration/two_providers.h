@@ -53,9 +53,9 @@ static void begin(const char *rules, const char *settings) {
                   "%s", err.message);
     ck_assert_int_eq(llm_sim_start(sim), LLM_OK);
     (void)snprintf(text, sizeof text,
-                   "{\"base_urls\":{\"openai\":\"%s/a\",\"groq\":\"%s/b\"},"
+                   "{\"base_urls\":{\"openai\":\"%s/a\",\"groq\":\"http://localhost%s/b\"},"
                    "\"keys\":{\"openai\":%s,\"groq\":{\"value\":\"key-b\"}}%s%s}",
-                   llm_sim_url(sim), llm_sim_url(sim), openai_key, settings != NULL ? "," : "",
+                   llm_sim_url(sim), strrchr(llm_sim_url(sim), ':'), openai_key, settings != NULL ? "," : "",
                    settings != NULL ? settings : "");
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG;
