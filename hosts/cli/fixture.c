@@ -195,24 +195,26 @@ static int is_entry(const struct dirent *entry) {
     return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-static bool is_own(const char *name) {
+static bool is_own(const char *path, const char *name, unsigned depth) {
     return strcmp(name, "meta.json") == 0 || strcmp(name, "query.json") == 0 ||
            strcmp(name, "vectors.json") == 0 || strncmp(name, "request.", 8) == 0 ||
-           strncmp(name, "response.", 9) == 0 || strspn(name, "0123456789") == strlen(name);
+           strncmp(name, "response.", 9) == 0 ||
+           (depth == 0 && strspn(name, "0123456789") == strlen(name) && holds(path, "meta.json"));
 }
 
-// Remove a folder of ours, two levels deep.  rest (nullable): files that are not ours go there.
+// Remove a folder of ours, two levels deep.  rest (nullable): files that are not ours go there, those of a step into its folder.
 static void remove_folder(const char *gone, const char *rest, unsigned depth) {
     struct dirent **entries = NULL;
     const int n = scandir(gone, &entries, is_entry, alphasort);
     for (int i = 0; i < n; i++) {
         struct host_text from = {0}, to = {0};
         const char *name = entries[i]->d_name;
-        if (join(&from, gone, name)) {
-            if (rest != NULL && !is_own(name) && join(&to, rest, name)) {
+        if (join(&from, gone, name) && (rest == NULL || join(&to, rest, name))) {
+            if (rest != NULL && !is_own(from.ptr, name, depth)) {
+                (void)mkdir(rest, 0700);
                 (void)rename(from.ptr, to.ptr);
-            } else if (unlink(from.ptr) != 0 && depth == 0 && (rest == NULL || is_own(name))) {
-                remove_folder(from.ptr, NULL, depth + 1);
+            } else if (unlink(from.ptr) != 0 && depth == 0) {
+                remove_folder(from.ptr, rest != NULL ? to.ptr : NULL, depth + 1);
             }
         }
         host_text_done(&from);

@@ -146,6 +146,11 @@ echo '{"content": "mine"}' >fixtures/hello/expect.json
 run plugins record -f chat 'Say more' --provider openai -m gpt-4o-mini --stream -o fixtures/hello/
 is '-f overwrites it' "$status $(ls -A fixtures/hello | tr '\n' ' ')" '0 expect.json meta.json query.json request.json response.sse '
 is 'what is not of a recording stays' "$(cat fixtures/hello/expect.json) $(ls -A fixtures | grep -c '^\.')" '{"content": "mine"} 0'
+echo mine >fixtures/job/3/notes.txt
+mkdir fixtures/job/2026 && echo mine >fixtures/job/2026/thesis.txt
+settings '{"base_urls": {"openai": "'"$first"'/v1", "darkroom": "'"$first"'"}, "keys": {"openai": {"file": "'"$work/key"'"}, "darkroom": {"value": "'"$second"'"}}}'
+run plugins record -f image 'a car' --provider darkroom -p size=512x512 -o fixtures/job
+is 'nor what is in the folder of a step' "$status $(cat fixtures/job/3/notes.txt fixtures/job/2026/thesis.txt | tr '\n' ' ')" '0 mine mine '
 mkdir other && echo mine >other/thesis.txt
 run plugins record -f chat hi --provider openai -m gpt-4o-mini -o other
 exits 'a folder that is none is not' 2 'record: other: this is no recording (no meta.json): it is not overwritten'
@@ -217,6 +222,11 @@ if [ -x "$LLM_TEST_BUILD/sdk/check/llm-plugin-check" ]; then
     run plugins vectors mixed acme.so
     is 'a broken one beside them: the others are still a list' "$status $(member /0/name) $(member /1/name)" '1 stream whole'
     mkdir none && cp -r own/whole none/silent && : >none/silent/response.json
+    run plugins vectors none acme.so
+    printf null >none/silent/response.json
+    run plugins vectors none acme.so
+    is 'an answer that is null' "$status $(member /0/exchanges/0/answer)" '0 null'
+    : >none/silent/response.json
     run plugins vectors none acme.so
     is 'an answer without a byte' "$status $(cat "$err") $(member /0/exchanges/0/answer)" '0  '
     printf 'x' >>own/whole/request.json
