@@ -116,10 +116,11 @@ static void text(llm_json_writer *w, const char *name, llm_str value) {
     llm_json_string(w, value);
 }
 
-// JSON as it stands, where not even a blank is around it; lines; text; else base64.
+// JSON as it stands, where not even a blank is around it, and null would not mean that there is none; lines; text; else base64.
 static void write_bytes(llm_json_writer *w, const char *name, llm_str bytes, bool may_be_lines) {
     const bool bare = bytes.len > 0 && (unsigned char)bytes.ptr[0] > ' ' &&
-                      (unsigned char)bytes.ptr[bytes.len - 1] > ' ' && bytes.ptr[0] != '"';
+                      (unsigned char)bytes.ptr[bytes.len - 1] > ' ' && bytes.ptr[0] != '"' &&
+                      bytes.ptr[0] != 'n';
     if (bare && llm_json_check(bytes, 64, NULL)) {
         member(w, name, bytes);
         return;
