@@ -215,6 +215,7 @@ static size_t match_base64(const struct llm_secret *secret, size_t shift, const 
 
 static size_t redact_spellings(const struct llm_secret *secret, char *text, size_t len) {
     char group[4], first[3];
+    bool begins[256];
     size_t changed = 0;
     const bool is_plain =
         memchr(secret->bytes, '%', secret->len) == NULL && memchr(secret->bytes, '\\', secret->len) == NULL;
@@ -222,9 +223,18 @@ static size_t redact_spellings(const struct llm_secret *secret, char *text, size
         (void)base64_group(secret, shift, 0, group);
         first[shift] = group[base64_begin(shift)];
     }
+    for (size_t i = 0; i < sizeof begins; i++) { // most bytes begin nothing
+        const char c = (char)i, plain = plain_base64(c);
+        begins[i] = c == secret->bytes[0] || c == '%' || c == '\\' ||
+                    digit_of(c) == (unsigned char)secret->bytes[0] >> 4 || plain == first[0] ||
+                    plain == first[1] || plain == first[2];
+    }
     for (size_t i = 0; i < len; i++) {
         const char c = text[i];
         size_t n = 0;
+        if (!begins[(unsigned char)c]) {
+            continue;
+        }
         if (c == secret->bytes[0] || c == '%' || c == '\\') {
             n = match_escaped(secret, is_plain, text + i, len - i);
         }
