@@ -5,45 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/mem.h"
-
-// The keys that commands print; run without a lock, for each may take seconds.  *ret: as many as the provider has keys.
-static llm_status run_key_commands(struct llm_snapshot *snapshot, const struct llm_provider *provider,
-                                   struct llm_secret **ret, llm_error *err) {
-    llm_status status = LLM_OK;
-    for (size_t i = 0; status == LLM_OK && i < provider->n_keys; i++) {
-        struct llm_arena scratch = {0};
-        llm_str origin;
-        if (provider->keys[i].command == NULL || provider->keys[i].is_inherited) {
-            continue;
-        }
-        *ret = *ret != NULL ? *ret : llm_mem_array(provider->n_keys, sizeof **ret);
-        status = *ret != NULL ? llm_settings_key_of(&snapshot->settings, provider->keys[i].command, &scratch,
-                                                    &(*ret)[i], &origin, err)
-                              : llm_fail(err, LLM_E_NOMEM, "out of memory");
-        llm_arena_done(&scratch);
-    }
-    return status;
-}
-
-static void adopt_keys(struct llm_provider *provider, struct llm_secret *keys) {
-    for (size_t i = 0; keys != NULL && i < provider->n_keys; i++) {
-        if (llm_secret_has(&keys[i]) && !llm_secret_has(&provider->keys[i].secret)) {
-            provider->keys[i].secret = keys[i];
-            if (provider->keys[i].health != NULL) {
-                llm_health_renew(provider->keys[i].health);
-            }
-            keys[i] = (struct llm_secret){0};
-        }
-    }
-}
-
-static void free_keys(struct llm_secret *keys, size_t n) {
-    for (size_t i = 0; keys != NULL && i < n; i++) {
-        llm_secret_done(&keys[i]);
-    }
-    llm_mem_free(keys);
-}
+#include "catalog/key_run.h"
 
 static llm_status fail_instance(const struct llm_provider *provider, llm_status status, llm_str message,
                                 llm_error *err) {
@@ -87,25 +49,21 @@ llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provi
                         LLM_FMT(provider->problem));
     }
     llm_status status = llm_plugin_load(snapshot->registry, provider->plugin, err);
-    struct llm_secret *keys = NULL;
     struct llm_kept *unfit = NULL;
     if (status == LLM_OK && !snapshot->settings.offline) {
-        status = run_key_commands(snapshot, provider, &keys, err);
+        status = llm_provider_run_commands(snapshot, provider, err);
     }
     if (status != LLM_OK) {
-        free_keys(keys, provider->n_keys);
         return status;
     }
     (void)pthread_mutex_lock(&provider->plugin->control);
     if (!atomic_load_explicit(&provider->instance_ready, memory_order_relaxed)) {
-        adopt_keys(provider, keys);
         status = make_instance(provider, err);
         unfit = provider->inherited;
         provider->inherited = NULL;
     }
     (void)pthread_mutex_unlock(&provider->plugin->control);
     llm_kept_unref(unfit);
-    free_keys(keys, provider->n_keys);
     if (status == LLM_OK) {
         *ret = atomic_load_explicit(&provider->instance, memory_order_relaxed);
     }

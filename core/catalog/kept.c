@@ -125,7 +125,7 @@ static struct llm_provider_key *find_key(const struct llm_provider *old, const s
 }
 
 // Without memory the command runs again.
-static void inherit_keys(struct llm_provider *fresh, const struct llm_provider *old) {
+void llm_provider_inherit_keys(struct llm_provider *fresh, const struct llm_provider *old) {
     for (size_t i = 0; i < fresh->n_keys; i++) {
         struct llm_provider_key *key = &fresh->keys[i];
         const struct llm_provider_key *other = key->command != NULL ? find_key(old, key) : NULL;
@@ -145,7 +145,10 @@ static void inherit(struct llm_provider *fresh, const struct llm_provider *old, 
         fresh->inherited = llm_kept_ref(kept);
     }
     if (with_keys) {
-        inherit_keys(fresh, old);
+        llm_provider_inherit_keys(fresh, old);
+        if (old->plugin == fresh->plugin) {
+            llm_key_run_inherit(fresh, old);
+        }
     }
     (void)pthread_mutex_unlock(&old->plugin->control);
 }

@@ -23,8 +23,11 @@ llm_instance *llm_kept_instance(const struct llm_kept *kept);
 // Would an instance for this provider be made of the same: plugin file, name, base URL, configuration, header fields and keys?
 bool llm_kept_fits(const struct llm_kept *kept, const struct llm_provider *provider);
 
+// The keys that old's commands gave, where fresh has the same command and the provider did not refuse them.  Old's plugin's control is held.
+void llm_provider_inherit_keys(struct llm_provider *fresh, const struct llm_provider *old);
+
 // Before fresh takes old's place: its providers get what old's have, to use it where it fits when they are first called.
-// with_keys: also the keys that commands gave, but for those that their provider refused; else the commands run again.
+// with_keys: also the keys that commands gave, but for those that their provider refused, and what commands that run now will give; else the commands run again.
 void llm_snapshot_inherit(struct llm_snapshot *fresh, const struct llm_snapshot *old, bool with_keys);
 
 #endif

@@ -150,6 +150,7 @@ void llm_snapshot_unref(struct llm_snapshot *snapshot) {
     for (size_t i = 0; i < snapshot->n_providers; i++) {
         llm_kept_unref(snapshot->providers[i].kept);
         llm_kept_unref(snapshot->providers[i].inherited);
+        llm_key_run_unref(snapshot->providers[i].key_run);
         llm_provider_wipe_keys(&snapshot->providers[i]);
     }
     llm_shelf_done(&snapshot->shelf);

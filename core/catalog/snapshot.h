@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "catalog/identity.h"
 #include "catalog/kept.h"
+#include "catalog/key_run.h"
 #include "catalog/price.h"
 #include "catalog/shelf.h"
 #include "config/settings.h"
@@ -78,7 +79,8 @@ struct llm_provider {
     bool instance_failed;                  // guarded by plugin->control
     llm_str instance_message;              // why, in the plugin's words; guarded by plugin->control
     struct llm_kept *kept;                 // guarded by plugin->control
-    struct llm_kept *inherited; // of the snapshot before, until the first call; guarded by plugin->control
+    struct llm_kept *inherited;  // of the snapshot before, until the first call; guarded by plugin->control
+    struct llm_key_run *key_run; // commands that run for it; guarded by plugin->control
     _Atomic(llm_instance *) instance; // kept's, from the first call on; llm_provider_instance()
     _Atomic bool instance_ready;
     struct llm_provider_identity identity; // llm_provider_identify()
@@ -160,7 +162,7 @@ size_t llm_snapshot_redact(struct llm_snapshot *snapshot, const llm_str *words, 
                            size_t len);
 
 // The plugin's instance for a provider; loads the plugin and makes the instance at first use, or takes the one of the snapshot before when
-// that fits (any thread; may be NULL when the plugin keeps none).  Also runs the commands that give keys which were not inherited.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
+// that fits (any thread; may be NULL when the plugin keeps none).  Also runs the commands that give keys which were not inherited, or waits while another call does.  A later call returns at once.  LLM_E_CONFIG, LLM_E_INTERNAL.
 llm_status llm_provider_instance(struct llm_snapshot *snapshot, struct llm_provider *provider,
                                  llm_instance **ret, llm_error *err);
 

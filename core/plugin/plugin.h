@@ -42,8 +42,9 @@ struct llm_plugin {
         *reason; // one line that says what is wrong and what to do; NULL: nothing is.  Read it after state
     uint64_t dev, ino, size;
     int64_t mtime_ns, ctime_ns;
-    pthread_mutex_t control; // serialises [control] functions; guards state while loading
-    _Atomic int state;       // enum llm_plugin_state
+    pthread_mutex_t control;  // serialises [control] functions; guards state while loading
+    pthread_cond_t keys_came; // with control: commands that give a provider's keys are over
+    _Atomic int state;        // enum llm_plugin_state
     // Set when LOADED.  Our own copy: no function of it is NULL, absent ones are stubs (instance_new gives NULL).
     const llm_provider_descriptor *descriptor;
     void *plugin; // what init() gave

@@ -28,6 +28,7 @@ void llm_plugins_free(struct llm_plugins *plugins) {
             plugin->descriptor->shutdown(plugin->plugin);
         }
         (void)pthread_mutex_destroy(&plugin->control);
+        (void)pthread_cond_destroy(&plugin->keys_came);
         (void)pthread_mutex_destroy(&plugin->serial);
     }
     (void)pthread_mutex_destroy(&plugins->lock);

@@ -72,6 +72,7 @@ static llm_status make_object(struct scan *scan, const char *path, const struct 
     plugin->ctime_ns = nanoseconds(st->st_ctim);
     plugin->owner = plugins;
     (void)pthread_mutex_init(&plugin->control, NULL);
+    (void)pthread_cond_init(&plugin->keys_came, NULL);
     (void)pthread_mutex_init(&plugin->serial, NULL);
     plugins->objects[plugins->n_objects++] = plugin;
     *ret = plugin;

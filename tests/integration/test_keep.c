@@ -359,6 +359,82 @@ START_TEST(a_refused_key_is_read_again) {
 }
 END_TEST
 
+// ---- a command that takes its time ------------------------------------------------------------------------------------------
+
+static void *ask_once(void *arg) {
+    *(llm_status *)arg = ask(MODEL, NULL, 0);
+    return NULL;
+}
+
+static void wait_until_it_runs(void) {
+    for (int i = 0; i < 500 && count("ran", "ran") == 0; i++) {
+        nap(10);
+    }
+}
+
+// The command goes on when the file "go" is there, and fails where there is no file "key".
+static void slow_world(void) {
+    key_world(NULL);
+    llm_master_free(master);
+    char text[2048];
+    (void)snprintf(text, sizeof text,
+                   "{\"base_urls\": {\"openai\": \"%s/v1\"}, \"keys\": {\"openai\": {\"command\": \"echo ran "
+                   ">>'%s'; until [ -e '%s' ]; do sleep 0.02; done; cat '%s'\"}}}",
+                   llm_sim_url(sim), temp_dir_file(&dir, "ran"), temp_dir_file(&dir, "go"),
+                   temp_dir_file(&dir, "key"));
+    put("config.json", text);
+    begin(NULL);
+}
+
+START_TEST(first_calls_ask_once) {
+    pthread_t threads[6];
+    llm_status statuses[6];
+    slow_world();
+    if (_i == 1) {
+        ck_assert_int_eq(unlink(temp_dir_file(&dir, "key")), 0);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_once, &statuses[i]), 0);
+    }
+    wait_until_it_runs();
+    nap(200); // all of them are there
+    put("go", "");
+    for (size_t i = 0; i < 6; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert_int_eq(statuses[i], _i == 1 ? LLM_E_CONFIG : LLM_OK);
+    }
+    ck_assert_uint_eq(count("ran", "ran"), 1);
+    if (_i == 1) { // what failed is tried again by the next one
+        put("key", "sk-old");
+        ck_assert_int_eq(ask(MODEL, NULL, 0), LLM_OK);
+        ck_assert_uint_eq(count("ran", "ran"), 2);
+    }
+}
+END_TEST
+
+START_TEST(a_watch_waits_for_the_key_that_is_on_its_way) {
+    pthread_t threads[4];
+    llm_status statuses[4];
+    slow_world();
+    watch();
+    ck_assert_int_eq(pthread_create(&threads[0], NULL, ask_once, &statuses[0]), 0);
+    wait_until_it_runs();
+    wait_reload("plugins/providers.d/other.json", OTHER("1"));
+    wait_reload("plugins/providers.d/other.json", OTHER("2"));
+    for (size_t i = 1; i < 4; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_once, &statuses[i]), 0);
+    }
+    nap(200);
+    put("go", "");
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        ck_assert_int_eq(statuses[i], LLM_OK);
+    }
+    ck_assert_uint_eq(count("ran", "ran"), 1);
+    ck_assert_uint_eq(count("log", "Bearer sk-old"), 4);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("keep");
     TCase *tcase = tcase_create("keep");
@@ -371,6 +447,8 @@ int main(void) {
     tcase_add_test(tcase, a_watch_does_not_ask_again);
     tcase_add_test(tcase, who_asks_for_a_reload_gets_new_keys);
     tcase_add_test(tcase, a_refused_key_is_read_again);
+    tcase_add_loop_test(tcase, first_calls_ask_once, 0, 2);
+    tcase_add_test(tcase, a_watch_waits_for_the_key_that_is_on_its_way);
     suite_add_tcase(suite, tcase);
     return check_main(suite);
 }
