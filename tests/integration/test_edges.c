@@ -312,7 +312,14 @@ START_TEST(a_follower_names_who_answered) {
     args.fallbacks = to_groq;
     args.flags = LLM_QUERY_SHARE;
     args.on_event = note_start;
-    begin("[" AT_A("{\"head_delay_ms\":50,\"status\":401}") "," AT_B(SAYS("b")) "]", FAST);
+    char path[1024], settings[2048];
+    struct temp_dir dir;
+    (void)snprintf(path, sizeof path, "%s/plugins/store_sqlite.so", getenv("LLM_TEST_BUILD"));
+    const bool records = access(path, R_OK) == 0; // it may be built without SQLite
+    temp_dir_new(&dir);
+    (void)snprintf(settings, sizeof settings, FAST "%s%s%s", records ? ",\"ledger\":{\"path\":\"" : "",
+                   records ? temp_dir_file(&dir, "ledger.db") : "", records ? "\"}" : "");
+    begin("[" AT_A("{\"head_delay_ms\":50,\"status\":401}") "," AT_B(SAYS("b")) "]", settings);
     ck_assert_int_eq(llm_loop_new(master, NULL, &loop, NULL), LLM_OK);
     for (int i = 0; i < 2; i++) {
         args.ctx = &told[i];
@@ -336,7 +343,15 @@ START_TEST(a_follower_names_who_answered) {
     has_metric(text, "llm_master_calls_total{" AT_GROQ ",status=\"ok\"} 2");
     llm_free(text);
     llm_loop_free(loop);
+    if (records) {
+        const llm_usage_args usage = {.size = sizeof usage, .by = "provider"};
+        ck_assert_int_eq(llm_master_flush(master, 5000, NULL), LLM_OK);
+        ck_assert_int_eq(llm_master_usage(master, &usage, &text, NULL, NULL), LLM_OK);
+        ck_assert_msg(strstr(text, "groq") != NULL && strstr(text, "openai") == NULL, "%s", text);
+        llm_free(text);
+    }
     finish();
+    temp_dir_free(&dir);
 }
 END_TEST
 
