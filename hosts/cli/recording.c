@@ -29,6 +29,10 @@ static llm_str join(struct host_pool *pool, const char *folder, llm_str name) {
 
 static llm_status load_file(struct loading *load, llm_str name, llm_str *ret) {
     struct host_text text = {0};
+    if (memchr(name.ptr, '/', name.len) != NULL) { // recordings are passed around
+        return host_fail(load->err, LLM_E_CONFIG, "%s/meta.json: names a file outside its folder: %.*s",
+                         load->folder, (int)(name.len < 256 ? name.len : 256), name.ptr);
+    }
     const llm_str path = join(&load->recording->pool, load->folder, name);
     llm_status status = path.ptr == NULL ? LLM_E_NOMEM : host_text_file(&text, path.ptr, load->err);
     if (status == LLM_OK) {

@@ -77,6 +77,10 @@ exits 'a meta.json that is none' 2 "replay: $work/tree/a/whole/meta.json: not a 
 recording "$work/tree/a/whole" openai chat.completions false 200 gone.json
 run replay "$work/tree/a/whole"
 exits 'a body that is gone' 2 "replay: $work/tree/a/whole/gone.json: cannot be opened: *"
+cp "$work/tree/a/stream/response.sse" "$work/outside.json"
+recording "$work/tree/a/whole" openai chat.completions false 200 ../../../outside.json
+run replay "$work/tree/a/whole"
+exits 'a body of another folder' 2 "replay: $work/tree/a/whole/meta.json: names a file outside its folder: ../../../outside.json"
 
 shared=${LLM_MASTER_SHARED:-$LLM_TEST_SOURCE/../shared}/fixtures
 if [ -d "$shared" ]; then
