@@ -47,6 +47,10 @@ static llm_str read_named(struct recorded *r, const char *folder, llm_str name) 
         return (llm_str){NULL, 0};
     }
     (void)snprintf(path, sizeof path, "%s/%.*s", folder, LLM_FMT(plain));
+    if (memchr(plain.ptr, '/', plain.len) != NULL) { // recordings are passed around
+        say(r, "meta.json names a file outside its folder", path);
+        return (llm_str){NULL, 0};
+    }
     const llm_str text = codec_vectors_file(path);
     if (text.ptr == NULL) {
         say(r, path, strerror(errno));

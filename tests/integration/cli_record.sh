@@ -229,6 +229,10 @@ if [ -x "$LLM_TEST_BUILD/sdk/check/llm-plugin-check" ]; then
     : >none/silent/response.json
     run plugins vectors none acme.so
     is 'an answer without a byte' "$status $(cat "$err") $(member /0/exchanges/0/answer)" '0  '
+    cp none/silent/response.json outside.json
+    sed 's|"response.json"|"../../outside.json"|' own/whole/meta.json >none/silent/meta.json
+    run plugins vectors none acme.so
+    like 'a body of another folder' "$status $(cat "$err")" '1 llm-plugin-check: none/silent: meta.json names a file outside its folder: *'
     printf 'x' >>own/whole/request.json
     run plugins vectors own acme.so
     like 'a plugin that sends something else' "$status $(head -n 1 "$err")" '1 llm-plugin-check: own/whole: the plugin does not send what was recorded: *'
