@@ -92,8 +92,8 @@ static llm_status ask(const char *model, char *ret, size_t size) {
 
 static void copy_plugin(void) {
     char path[1024];
-    (void)snprintf(path, sizeof path, "%s/tests/plugins/keeper.so", getenv("LLM_TEST_BUILD"));
-    temp_dir_copy(&dir, path, "plugins/keeper.so");
+    (void)snprintf(path, sizeof path, "%s/tests/plugins/serial.so", getenv("LLM_TEST_BUILD"));
+    temp_dir_copy(&dir, path, "plugins/serial.so");
 }
 
 static void provider(const char *name, const char *base_url, const char *mark) {
@@ -101,7 +101,7 @@ static void provider(const char *name, const char *base_url, const char *mark) {
     (void)snprintf(file, sizeof file, "plugins/providers.d/%s.json", name);
     (void)snprintf(
         text, sizeof text,
-        "{\"name\": \"%s\", \"base_url\": \"%s\", \"plugin\": \"keeper\", \"auth\": {\"scheme\": "
+        "{\"name\": \"%s\", \"base_url\": \"%s\", \"plugin\": \"serial\", \"auth\": {\"scheme\": "
         "\"bearer\"}, \"models\": [{\"id\": \"%s-1\", \"operation\": \"chat\"}], \"mark\": \"%s\"}",
         name, base_url, name, mark);
     put(file, text);

@@ -8,7 +8,7 @@
 #include "llm_provider.h"
 
 LLM_MANIFEST(
-    "{\"manifest\": 1, \"id\": \"org.example.keeper\", \"version\": \"1.0.0\", \"name\": \"Keeper\","
+    "{\"manifest\": 1, \"id\": \"org.example.serial\", \"version\": \"1.0.0\", \"name\": \"Serial\","
     " \"license\": \"MIT\", \"abi\": {\"major\": 1, \"minor\": 0}, \"generators\": {\"chat\": \"chat\"},"
     " \"needs\": {\"host_interfaces\": []}, \"permissions\": [], \"providers\": []}");
 
@@ -23,7 +23,7 @@ struct llm_job {
 
 static atomic_uint made, alive;
 
-static llm_status LLM_CALL keeper_instance_new(void *plugin, const llm_instance_args *args,
+static llm_status LLM_CALL serial_instance_new(void *plugin, const llm_instance_args *args,
                                                llm_instance **ret, llm_str *message) {
     (void)plugin;
     (void)message;
@@ -38,12 +38,12 @@ static llm_status LLM_CALL keeper_instance_new(void *plugin, const llm_instance_
     return LLM_OK;
 }
 
-static void LLM_CALL keeper_instance_free(llm_instance *instance) {
+static void LLM_CALL serial_instance_free(llm_instance *instance) {
     alive--;
     free(instance);
 }
 
-static llm_status LLM_CALL keeper_open(llm_instance *instance, const llm_job_args *args, const llm_out *out,
+static llm_status LLM_CALL serial_open(llm_instance *instance, const llm_job_args *args, const llm_out *out,
                                        llm_job **ret) {
     (void)args;
     (void)out;
@@ -56,11 +56,11 @@ static llm_status LLM_CALL keeper_open(llm_instance *instance, const llm_job_arg
     return LLM_OK;
 }
 
-static void LLM_CALL keeper_close(llm_job *job) {
+static void LLM_CALL serial_close(llm_job *job) {
     free(job);
 }
 
-static llm_status LLM_CALL keeper_encode(llm_job *job, const llm_step *step, const llm_http_request *req,
+static llm_status LLM_CALL serial_encode(llm_job *job, const llm_step *step, const llm_http_request *req,
                                          const llm_out *out) {
     (void)job;
     (void)step;
@@ -68,14 +68,14 @@ static llm_status LLM_CALL keeper_encode(llm_job *job, const llm_step *step, con
     return req->line(req->ctx, "POST", 4, "/chat", 5);
 }
 
-static llm_status LLM_CALL keeper_data(llm_job *job, const llm_chunk *chunk, const llm_out *out) {
+static llm_status LLM_CALL serial_data(llm_job *job, const llm_chunk *chunk, const llm_out *out) {
     (void)job;
     (void)chunk;
     (void)out;
     return LLM_MORE;
 }
 
-static llm_status LLM_CALL keeper_end(llm_job *job, llm_status transport, const llm_out *out) {
+static llm_status LLM_CALL serial_end(llm_job *job, llm_status transport, const llm_out *out) {
     char text[256];
     const llm_instance_args *args = &job->instance->args;
     const llm_str mark = llm_json_plain(llm_json_get(args->config, "mark"));
@@ -92,11 +92,11 @@ static llm_status LLM_CALL keeper_end(llm_job *job, llm_status transport, const 
 
 static const llm_codec codec = {
     .size = sizeof codec,
-    .open = keeper_open,
-    .close = keeper_close,
-    .encode = keeper_encode,
-    .data = keeper_data,
-    .end = keeper_end,
+    .open = serial_open,
+    .close = serial_close,
+    .encode = serial_encode,
+    .data = serial_data,
+    .end = serial_end,
 };
 static const char *const formats[] = {"openai.chat", NULL};
 static const llm_generator chat = {
@@ -105,10 +105,10 @@ static const llm_generator *const generators[] = {&chat, NULL};
 static const llm_provider_descriptor descriptor = {
     .size = sizeof descriptor,
     .abi_minor = LLM_ABI_MINOR,
-    .id = "org.example.keeper",
+    .id = "org.example.serial",
     .version = "1.0.0",
-    .instance_new = keeper_instance_new,
-    .instance_free = keeper_instance_free,
+    .instance_new = serial_instance_new,
+    .instance_free = serial_instance_free,
     .generators = generators,
 };
 
