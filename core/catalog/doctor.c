@@ -3,9 +3,12 @@
 #include "catalog/report.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/keys.h"
 
@@ -80,6 +83,24 @@ static void check_settings(const struct llm_snapshot *s, llm_json_writer *w) {
     }
 }
 
+// Could rows be written?  Nothing is opened or made for this.
+static void check_ledger_path(const struct llm_ledger_settings *ledger, llm_json_writer *w) {
+    char folder[4096];
+    const llm_str path = ledger->path;
+    const char *slash = strrchr(path.ptr, '/');
+    const bool is_file = strstr(path.ptr, "://") == NULL && slash != NULL;
+    (void)snprintf(folder, sizeof folder, "%.*s", is_file ? (int)(slash - path.ptr) + 1 : 0, path.ptr);
+    if (is_file && access(folder, W_OK | X_OK) != 0 && !(ledger->built_in_path && errno == ENOENT)) {
+        row(w, "error", path, "make the directory, or name another in ledger.path",
+            "no call is recorded: its directory: %s", strerror(errno));
+    } else if (is_file && access(path.ptr, W_OK) != 0 && errno != ENOENT) {
+        row(w, "error", path, "see who owns it, or name another in ledger.path", "no call is recorded: %s",
+            strerror(errno));
+    } else {
+        row(w, "ok", path, NULL, "each call gets a row there");
+    }
+}
+
 static void check_store(const struct llm_snapshot *s, llm_json_writer *w) {
     const llm_str store = s->settings.ledger.store;
     if (!s->settings.ledger.on) {
@@ -87,6 +108,7 @@ static void check_store(const struct llm_snapshot *s, llm_json_writer *w) {
     }
     for (size_t i = 0; i < s->n_plugins; i++) {
         if (s->plugins[i]->store.ptr != NULL && llm_str_eq(s->plugins[i]->store, store)) {
+            check_ledger_path(&s->settings.ledger, w);
             return;
         }
     }

@@ -13,6 +13,13 @@ with ''
 run usage
 like 'no call yet' "$status $(cat "$err")" "3 llm-master: ledger: $home/.local/state/llm-master/ledger.db: cannot find its directory, no call was recorded there yet*"
 fits 'a report makes no file' test ! -e "$home/.local"
+run doctor
+fits 'doctor: where rows go' grep -q "^ok  *$home/.local/state/llm-master/ledger.db: each call gets a row there" "$out"
+with '"path": "'"$home"'/gone/ledger.db"'
+run doctor
+is 'doctor: a ledger that has no directory' "$status" 3
+fits 'doctor: what to do about it' grep -q "^error  *$home/gone/ledger.db: no call is recorded: its directory: No such file or directory; make the directory" "$out"
+with ''
 
 run query --tag 'team, "a"' -m gpt-4o-mini 'Hello there'
 is 'a call' "$status" 0
