@@ -3,6 +3,7 @@
 """What ./dev install puts there is enough: programs and plugins compile against it, and run: test_install.py"""
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,18 @@ PLUGIN_FLAGS = ["-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-
 def run(command, **options):
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
     return done.returncode, done.stdout + done.stderr
+
+
+def broken_links(manual):
+    """Links between pages and to examples that lead nowhere; those to the source tree are not meant."""
+    broken = []
+    for page in glob.glob(f"{manual}/docs/*.md"):
+        with open(page, encoding="utf-8") as file:
+            links = re.findall(r"\]\(([^)#:]+)", file.read())
+        broken += [f"{page}: {link}" for link in links
+                   if not link.startswith(("../sdk", "../include", "adr/"))
+                   and not os.path.exists(os.path.join(os.path.dirname(page), link))]
+    return broken
 
 
 def compiles(tap, root, environment):
@@ -98,7 +111,9 @@ def main():
         status, output = run([sys.executable, SOURCE + "/tests/check/test_tutorial.py"],
                              env={**os.environ, "LD_LIBRARY_PATH": library, "LLM_TUTORIAL_BIN": programs})
         tap.result(status == 0, "docs/plugin-tutorial.md works with what is installed", output)
-        tap.result(bool(glob.glob(f"{root}/**/doc/llm-master/plugin-tutorial.md", recursive=True)), "the manual is installed")
+        tap.result(bool(glob.glob(f"{root}/**/doc/llm-master/docs/plugin-tutorial.md", recursive=True)), "the manual is installed")
+        broken = broken_links(glob.glob(f"{root}/**/doc/llm-master", recursive=True)[0])
+        tap.result(not broken, "its links to examples lead somewhere", "\n".join(broken))
     finally:
         shutil.rmtree(root, ignore_errors=True)
     tap.done()
