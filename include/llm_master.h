@@ -250,7 +250,8 @@ typedef struct llm_master_options {
 LLM_API llm_status llm_master_new(const llm_master_options *options, llm_master **ret_master, llm_error *err);
 
 /* [any] Once: no other function may use the master then, and no call or loop of it may be left; responses may.  Rows of the
- * ledger that wait are written, within 5 s; those that cannot be are lost, and the log says how many. */
+ * ledger that wait are written, within 5 s; those that cannot be are lost, and the log says how many.  A plugin that blocks and does not
+ * hear that its call was cancelled keeps what it uses until it comes back; the log function is not called for it. */
 LLM_API void llm_master_free(llm_master *master);
 
 /* [any] Read everything again; calls under way finish on what they began with, and what was counted stays.  On failure nothing changes.

@@ -215,7 +215,7 @@ static size_t match_base64(const struct llm_secret *secret, size_t shift, const 
 
 static size_t redact_spellings(const struct llm_secret *secret, char *text, size_t len) {
     char group[4], first[3];
-    bool begins[256];
+    bool begins[256] = {false};
     size_t changed = 0;
     const bool is_plain =
         memchr(secret->bytes, '%', secret->len) == NULL && memchr(secret->bytes, '\\', secret->len) == NULL;

@@ -41,6 +41,10 @@
 // ---- the master --------------------------------------------------------------------------------------------------
 
 struct llm_master {
+    atomic_uint
+        refs; // the host's, and one of each thread of a plugin that blocks: it may be deaf, and outlive the host's
+    atomic_bool closed;   // the host has let it go: its log is not called any more
+    atomic_uint in_log;   // plugins that are in it now
     pthread_mutex_t lock; // guards snapshot, loops, net_rules; never held while anything outside is called
     struct llm_snapshot *snapshot;
     struct llm_loop *idle_loops;
@@ -62,6 +66,9 @@ struct llm_master {
     llm_master_options options;
     struct llm_arena options_arena;
 };
+
+// The last one frees what plugins may still be using, and shuts them down.
+void llm_master_unref(struct llm_master *master);
 
 // A reference to the snapshot of now; llm_snapshot_unref().
 struct llm_snapshot *llm_master_snapshot(struct llm_master *master);

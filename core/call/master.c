@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The master: one snapshot at a time, plugins that are never unloaded, a store of idle loops.
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,9 +21,15 @@ static const void *LLM_CALL host_interface(void *ctx, const char *id) {
 }
 
 static void LLM_CALL host_log(void *ctx, int32_t level, const char *msg, size_t len) {
-    if (llm_master_logs(ctx, level)) {
-        llm_master_log(ctx, level, "plugin: %.*s", LLM_FMT(((llm_str){msg, len})));
+    struct llm_master *master = ctx;
+    if (!llm_master_logs(master, level)) {
+        return;
     }
+    atomic_fetch_add(&master->in_log, 1);
+    if (!atomic_load(&master->closed)) {
+        llm_master_log(master, level, "plugin: %.*s", LLM_FMT(((llm_str){msg, len})));
+    }
+    atomic_fetch_sub(&master->in_log, 1);
 }
 
 static void *LLM_CALL host_alloc(void *ctx, void *old, size_t size) {
@@ -145,6 +152,7 @@ llm_status llm_master_new(const llm_master_options *options, llm_master **ret, l
     (void)pthread_mutex_init(&master->lock, NULL);
     (void)pthread_mutex_init(&master->reload, NULL);
     atomic_init(&master->next_id, 1);
+    atomic_init(&master->refs, 1);
     master->id_seed = llm_id_seed();
     master->host = (llm_host){.size = (uint32_t)sizeof master->host,
                               .abi_minor = LLM_ABI_MINOR,
@@ -214,9 +222,18 @@ void llm_master_free(llm_master *master) {
     if (master->snapshot != NULL) {
         llm_snapshot_unref(master->snapshot);
     }
-    if (master->plugins != NULL) {
-        llm_plugins_free(master->plugins);
+    atomic_store(&master->closed, true);
+    while (atomic_load(&master->in_log) > 0) { // as long as the host's own function takes
+        (void)sched_yield();
     }
+    llm_master_unref(master);
+}
+
+void llm_master_unref(struct llm_master *master) {
+    if (atomic_fetch_sub(&master->refs, 1) != 1) {
+        return;
+    }
+    llm_plugins_free(master->plugins);
     llm_limits_free(master->limits);
     llm_response_pool_unref(master->responses);
     llm_reuse_free(master->reuse);

@@ -44,6 +44,7 @@ struct llm_worker {
     int cancel_fd;
     // What the thread uses, its own:
     struct llm_arena arena;
+    struct llm_master *master; // its plugins and what they were given
     struct llm_snapshot *snapshot;
     llm_instance *instance;
     const struct llm_plugin_generator *generator;
@@ -59,6 +60,7 @@ static void worker_free(struct llm_worker *w) {
     llm_buf_done(&w->log);
     llm_arena_done(&w->arena);
     llm_snapshot_unref(w->snapshot);
+    llm_master_unref(w->master);
     (void)pthread_mutex_destroy(&w->lock);
     llm_mem_free(w);
 }
@@ -321,6 +323,8 @@ static struct llm_worker *worker_new(struct llm_call *call) {
     (void)pthread_mutex_init(&w->lock, NULL);
     w->log.max = LLM_MAX_RESPONSE_BYTES;
     w->call = call;
+    w->master = call->loop->master;
+    atomic_fetch_add(&w->master->refs, 1);
     w->snapshot = llm_snapshot_ref(call->snapshot);
     w->instance = call->instance;
     w->generator = call->generator;

@@ -3,6 +3,7 @@
 // every moment, deadlines, failures, a plugin that does not listen.
 #include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,14 @@
 #include "llm_master.h"
 
 static llm_master *master;
+static atomic_uint logged; // lines of plugins
+
+static void on_log(void *ctx, int32_t level, const char *message, size_t len) {
+    (void)ctx;
+    (void)level;
+    (void)len;
+    atomic_fetch_add(&logged, strstr(message, "plugin: ") != NULL ? 1 : 0);
+}
 
 static void setup(void) {
     static char plugin_dir[1024];
@@ -23,6 +32,7 @@ static void setup(void) {
     llm_master_options options = LLM_MASTER_OPTIONS_INIT;
     options.flags = LLM_MASTER_NO_ENVIRONMENT | LLM_MASTER_NO_CONFIG | LLM_MASTER_NO_DEFAULT_DIRS;
     options.plugin_dirs = dirs;
+    options.log = on_log;
     ck_assert_msg(llm_master_new(&options, &master, &err) == LLM_OK, "%s", err.message);
 }
 
@@ -334,8 +344,10 @@ START_TEST(one_that_does_not_listen_is_left_alone) {
     llm_loop_free(loop);
     llm_master_free(master);
     master = NULL;
+    atomic_store(&logged, 0);
     threads_come_down_to(before);
     nap_ms(50);
+    ck_assert_uint_eq(atomic_load(&logged), 0); // whose log it was is gone
 }
 END_TEST
 

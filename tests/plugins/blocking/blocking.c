@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A plugin for tests: a generator that blocks.  What it does is the prompt: "verbs", "wait" (until it is cancelled), "deaf" (1.5 s, whatever
+// A plugin for tests: a generator that blocks, with an instance.  What it does is the prompt: "verbs", "wait" (until it is cancelled), "deaf" (1.5 s, whatever
 // is said to it, then one more verb), "flood", "fault", "fail", "lie" (a failure that is none), anything else comes back as text.
 #include <poll.h>
 #include <stdio.h>
@@ -16,6 +16,50 @@ LLM_MANIFEST(
     " \"base_url\": \"http://127.0.0.1:9\", \"auth\": {\"scheme\": \"none\"}, \"prefixes\": [\"blocking-\"],"
     " \"generate_map\": {\"*\": \"chat\"}, \"models\": [{\"id\": \"blocking-1\", \"operation\": \"chat\","
     " \"input_per_mtok\": \"1\", \"output_per_mtok\": \"2\"}]}]}");
+
+struct blocking {
+    const llm_host *host;
+};
+
+struct llm_instance {
+    struct blocking *plugin;
+    unsigned runs;
+};
+
+static llm_status LLM_CALL blocking_init(const llm_host *host, void **plugin) {
+    struct blocking *b = host->alloc(host->ctx, NULL, sizeof *b);
+    if (b == NULL) {
+        return LLM_E_NOMEM;
+    }
+    b->host = host;
+    *plugin = b;
+    return LLM_OK;
+}
+
+static void LLM_CALL blocking_shutdown(void *plugin) {
+    struct blocking *b = plugin;
+    const llm_host *host = b->host;
+    (void)host->alloc(host->ctx, b, 0);
+}
+
+static llm_status LLM_CALL blocking_instance_new(void *plugin, const llm_instance_args *args,
+                                                 llm_instance **ret, llm_str *message) {
+    struct blocking *b = plugin;
+    llm_instance *inst = b->host->alloc(b->host->ctx, NULL, sizeof *inst);
+    (void)args;
+    (void)message;
+    if (inst == NULL) {
+        return LLM_E_NOMEM;
+    }
+    *inst = (llm_instance){.plugin = b};
+    *ret = inst;
+    return LLM_OK;
+}
+
+static void LLM_CALL blocking_instance_free(llm_instance *inst) {
+    const llm_host *host = inst->plugin->host;
+    (void)host->alloc(host->ctx, inst, 0);
+}
 
 static llm_status say(const llm_out *out, const char *text) {
     return out->text(out->ctx, 0, LLM_TEXT_CONTENT, text, strlen(text));
@@ -57,9 +101,12 @@ static llm_status wait_for_cancel(const llm_run *run, const llm_out *out) {
     return LLM_E_CANCELLED;
 }
 
-static llm_status be_deaf(const llm_out *out) {
+// All that a plugin was given is there until the end of what it runs.
+static llm_status be_deaf(llm_instance *inst, const llm_out *out) {
     const struct timespec nap = {.tv_sec = 1, .tv_nsec = 500000000};
     (void)nanosleep(&nap, NULL);
+    inst->plugin->host->log(inst->plugin->host->ctx, LLM_LOG_WARN, "deaf", 4);
+    inst->runs++;
     return say(out, "too late") < 0 ? LLM_E_CANCELLED : LLM_DONE;
 }
 
@@ -90,7 +137,6 @@ static llm_status fault(const llm_out *out) {
 
 static llm_status LLM_CALL blocking_run(llm_instance *inst, const llm_job_args *args, const llm_run *run,
                                         const llm_out *out) {
-    (void)inst;
     const llm_str messages = llm_json_get(args->request, "messages");
     const llm_str prompt = llm_json_get(llm_json_at(messages, 0), "content");
     if (llm_json_is(prompt, "verbs")) {
@@ -100,7 +146,7 @@ static llm_status LLM_CALL blocking_run(llm_instance *inst, const llm_job_args *
         return wait_for_cancel(run, out);
     }
     if (llm_json_is(prompt, "deaf")) {
-        return be_deaf(out);
+        return be_deaf(inst, out);
     }
     if (llm_json_is(prompt, "flood")) {
         return flood(out);
@@ -129,6 +175,10 @@ static const llm_provider_descriptor descriptor = {
     .abi_minor = LLM_ABI_MINOR,
     .id = "org.example.blocking",
     .version = "1.0.0",
+    .init = blocking_init,
+    .shutdown = blocking_shutdown,
+    .instance_new = blocking_instance_new,
+    .instance_free = blocking_instance_free,
     .generators = generators,
 };
 
