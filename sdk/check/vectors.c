@@ -122,8 +122,10 @@ void codec_vector_read(struct codec_vector_case *v, const llm_provider_descripto
                                .answers = v->answers};
     const llm_str file = member(v, "config_file");
     if (file.ptr != NULL) {
+        const char *root = getenv("LLM_TEST_SOURCE");
         char path[4096];
-        (void)snprintf(path, sizeof path, "%s/%s", getenv("LLM_TEST_SOURCE"), file.ptr);
+        (void)snprintf(path, sizeof path, "%s%s%s", root != NULL ? root : "", root != NULL ? "/" : "",
+                       file.ptr);
         const llm_str text = codec_vectors_file(path);
         v->c.config = text.ptr != NULL ? text.ptr : "(no file)";
         v->memory[v->n_memory++] = (void *)(uintptr_t)text.ptr;
