@@ -17,7 +17,7 @@ cat >"$work/rules.json" <<RULES
   "headers": {"x-request-id": "req_0123456789", "openai-organization": "org-4711aabb", "set-cookie": "sid=5e55104242; path=/", "x-secret": "$key",
               "x-ratelimit-remaining-requests": "99", "x-note": "kept"},
   "body": {"id": "c-1", "model": "echo", "request_id": "req_0123456789", "org": "org-4711aabb", "cookie": "5e55104242",
-           "links": ["https://cdn.example/a.png?key=abcdef&sig=9f8e7d6c5b&v=1", "Bearer eyJhbGciOiJIUzI1NiJ9.payload01.sig"],
+           "links": ["https://cdn.example/a.png?key=abcdef&sig=9f8e7d6c5b&v=1", "https://b.example/x?X-Amz-Signature=51gn4tur3&GoogleAccessId=acc0unt77", "Bearer eyJhbGciOiJIUzI1NiJ9.payload01.sig"],
            "customer": "Jane Roe 77", "again": $spelled, "other": $spelled_other,
            "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
            "usage": {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}}}},
@@ -115,7 +115,7 @@ run plugins record chat "and $second?" --provider asked -m m -o fixtures/asked
 is 'a key in the URL' "$status $(meta /request/url fixtures/asked | sed 's/.*?//')" "0 k=$(printf %s "$key" | sed 's/[/+=]/***/g; s/./*/g')"
 fits 'the echo of the request holds no header of it' sh -c '! grep -q canary fixtures/asked/response.json'
 fits 'keys, ids, words: in no file, in no spelling' python3 "$search" fixtures "$key" "$second" req_0123456789 org-4711aabb 5e55104242 \
-    'Jane Roe 77' 9f8e7d6c5b eyJhbGciOiJIUzI1NiJ9
+    'Jane Roe 77' 9f8e7d6c5b 51gn4tur3 acc0unt77 eyJhbGciOiJIUzI1NiJ9
 run plugins replay fixtures/echo
 is 'and it still plays' "$status $(member /content)" '0 hello'
 run plugins record chat hi --provider openai -m gpt-4o-mini -o "fixtures/$second"
